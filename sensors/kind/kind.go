@@ -1,0 +1,164 @@
+// Package kind describes a kind of sensor: its name, its configuration keys, its manual, and how it is opened. The rows
+// themselves live with the drivers and are gathered by package all; the same rows check the configuration, print
+// `pinhole kinds` and fill the README's table.
+package kind
+
+import (
+	"context"
+	"time"
+
+	"periph.io/x/conn/v3/i2c"
+
+	"pinhole/sensors"
+)
+
+// Kind is one row of the table of kinds.
+type Kind struct {
+	Name    string // as written in the configuration: "bme280"
+	Summary string // one line: "temperature, humidity and pressure, Bosch BME280"
+	Event   bool   // Open returns a sensors.Watcher, and `every` is not a key
+	Keys    []Key  // the kind's own keys; name, kind, every and filters belong to every sensor
+
+	// Yields tells which quantities a sensor with these keys reports, in order. It must not touch hardware. When Sense fails as
+	// a whole, each of them gets an error reading.
+	Yields func(p Params) []sensors.Quantity
+	// Bus names the worker that serialises this sensor with others: "i2c-1". "" is the shared worker of parts that answer at
+	// once. nil means the same.
+	Bus func(p Params) string
+	// Check reports mistakes that the keys' own rules cannot express, without touching hardware. nil means none.
+	Check func(p Params) []Problem
+	// Open prepares the part. It returns a sensors.Sensor or, with Event, a sensors.Watcher. A part that is absent is an error of
+	// class absent; the sampler tries again later.
+	Open func(ctx context.Context, b Board, p Params) (any, error)
+
+	Manual Manual
+}
+
+// Manual is what `pinhole kinds KIND` prints beside the keys.
+type Manual struct {
+	Parts     string      // the parts covered: "Bosch BME280, BMP280"
+	Datasheet string      // title, revision and URL
+	Wiring    [][2]string // pin of the part, pin of the board
+	Range     string      // "-40 to 85 Cel, ±1; 0 to 100 %RH, ±3; ..."
+	Notes     []string    // the part's known lies, limits and advice, one sentence or two each
+	Example   string      // a working sensor entry in YAML, without the leading dash
+}
+
+// Problem is a mistake in one key. Key is a path below the sensor: "signal.shape"; "" is the sensor itself.
+type Problem struct {
+	Key, Message, Hint string
+}
+
+// Type is the type of a key's value.
+type Type int
+
+// The types, and what Params holds for each.
+const (
+	Int      Type = iota // int64
+	Float                // float64, finite
+	String               // string
+	Bool                 // bool
+	Duration             // time.Duration, written with its unit
+	Enum                 // string, one of Key.Enum
+	Address              // int64, an I2C address 0x08 to 0x77, written in hex
+	Pin                  // string: GPIO17, or CHIPLABEL:OFFSET
+	File                 // string: a path, made absolute against the configuration's folder
+	Map                  // Params, checked against Key.Keys
+	List                 // []any, each checked against Key.Elem
+)
+
+// Key is one configuration key of a kind.
+type Key struct {
+	Name     string
+	Type     Type
+	Help     string // one line for the manual
+	Required bool
+	Default  any      // of the type above; nil: absent unless given
+	Min, Max *float64 // bounds of Int, Float and, in seconds, Duration; nil: none
+	Enum     []string
+	Keys     []Key // of a Map
+	Elem     *Key  // of a List
+}
+
+// Params holds a sensor's checked keys, with defaults filled in. The getters return the zero value for an absent key; a value
+// of another type than the key's is a programming error and panics.
+type Params map[string]any
+
+func get[T any](p Params, key string) (v T) {
+	if x, ok := p[key]; ok {
+		v = x.(T)
+	}
+	return v
+}
+
+// Has reports whether key was given or has a default.
+func (p Params) Has(key string) bool { _, ok := p[key]; return ok }
+
+// Int returns an Int or Address.
+func (p Params) Int(key string) int64 { return get[int64](p, key) }
+
+// Float returns a Float.
+func (p Params) Float(key string) float64 { return get[float64](p, key) }
+
+// String returns a String, Enum, Pin or File.
+func (p Params) String(key string) string { return get[string](p, key) }
+
+// Bool returns a Bool.
+func (p Params) Bool(key string) bool { return get[bool](p, key) }
+
+// Duration returns a Duration.
+func (p Params) Duration(key string) time.Duration { return get[time.Duration](p, key) }
+
+// Map returns a Map; an absent one is empty, and its getters work.
+func (p Params) Map(key string) Params { return get[Params](p, key) }
+
+// List returns a List.
+func (p Params) List(key string) []any { return get[[]any](p, key) }
+
+// Board is where parts are attached: a real board (package bus) or the simulated one (package sim).
+type Board interface {
+	// I2C returns the bus by number: "1" is /dev/i2c-1. One handle a bus, shared; callers do not close it. Errors of its Tx are
+	// classified: sensors.ClassOf knows absent, nak, timeout, busy.
+	I2C(number string) (i2c.Bus, error)
+	// Line requests an input line.
+	Line(pin string, o LineOptions) (Line, error)
+	// Root is the folder under which /sys, /proc and /dev are found: "/" on a board.
+	Root() string
+	// State is the folder in which parts may keep totals across restarts; "" if there is none.
+	State() string
+}
+
+// Pull is an input's bias.
+type Pull string
+
+// The biases. AsIs leaves the line as the firmware set it.
+const (
+	PullAsIs Pull = "as-is"
+	PullNone Pull = "none"
+	PullUp   Pull = "up"
+	PullDown Pull = "down"
+)
+
+// LineOptions is how an input line is requested.
+type LineOptions struct {
+	Pull      Pull
+	ActiveLow bool          // true: a low level reads as true
+	Debounce  time.Duration // by the kernel; 0: none
+	Edges     bool          // Events will be called
+	Consumer  string        // shown by gpioinfo: "pinhole/door"
+}
+
+// Event is an edge of a line.
+type Event struct {
+	Rising bool   // from inactive to active, active-low already applied
+	Mono   int64  // CLOCK_MONOTONIC in nanoseconds, by the kernel
+	Seq    uint32 // the line's own edge number, counting from 1: a gap means lost edges
+}
+
+// Line is a requested input.
+type Line interface {
+	Read() (active bool, err error)
+	// Events calls f for each edge until ctx ends (nil) or the line fails.
+	Events(ctx context.Context, f func(Event)) error
+	Close() error
+}
