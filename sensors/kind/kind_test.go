@@ -1,0 +1,92 @@
+package kind
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"syscall"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"pinhole/sensors"
+)
+
+func TestParsePin(t *testing.T) {
+	for _, tt := range []struct {
+		pin, label string
+		offset     uint32
+		ok         bool
+	}{
+		{"GPIO17", "", 17, true},
+		{"GPIO0", "", 0, true},
+		{"pinctrl-rp1:4", "pinctrl-rp1", 4, true},
+		{"gpio-brcmstb@107d508500:3", "gpio-brcmstb@107d508500", 3, true},
+		{"a:b:3", "a:b", 3, true},
+		{"", "", 0, false},
+		{"17", "", 0, false},
+		{"GPIO", "", 0, false},
+		{"gpio17", "", 0, false},
+		{"GPIO-1", "", 0, false},
+		{"GPIO017", "", 0, false},
+		{"GPIO+1", "", 0, false},
+		{"GPIO99999", "", 0, false},
+		{":3", "", 0, false},
+		{"x:", "", 0, false},
+	} {
+		label, offset, err := ParsePin(tt.pin)
+		if label != tt.label || offset != tt.offset || (err == nil) != tt.ok {
+			t.Errorf("ParsePin(%q) = %q, %d, %v; want %q, %d, ok %v", tt.pin, label, offset, err, tt.label, tt.offset, tt.ok)
+		}
+	}
+}
+
+func TestI2CError(t *testing.T) {
+	for _, tt := range []struct {
+		err   error
+		class sensors.Class
+		is    error
+	}{
+		{errors.New("sysfs-i2c: remote I/O error"), sensors.Absent, syscall.EREMOTEIO},
+		{errors.New("sysfs-i2c: no such device or address"), sensors.Absent, syscall.ENXIO},
+		{errors.New("sysfs-i2c: no such device"), sensors.Absent, syscall.ENODEV},
+		{errors.New("sysfs-i2c: connection timed out"), sensors.Timeout, syscall.ETIMEDOUT},
+		{errors.New("sysfs-i2c: resource temporarily unavailable"), sensors.Busy, syscall.EAGAIN},
+		{errors.New("sysfs-i2c: device or resource busy"), sensors.Busy, syscall.EBUSY},
+		{errors.New("sysfs-i2c: operation not supported"), sensors.IO, syscall.EOPNOTSUPP},
+		{errors.New("sysfs-i2c: permission denied"), sensors.Denied, syscall.EACCES},
+		{errors.New("sysfs-i2c: input/output error"), sensors.IO, syscall.EIO},
+		{fmt.Errorf("wrapped: %w", syscall.EREMOTEIO), sensors.Absent, syscall.EREMOTEIO},
+		{context.DeadlineExceeded, sensors.Timeout, context.DeadlineExceeded},
+		{errors.New("something new"), sensors.IO, nil},
+	} {
+		err := I2CError(0x76, tt.err)
+		if got := sensors.ClassOf(err); got != tt.class {
+			t.Errorf("class of %q = %s, want %s", tt.err, got, tt.class)
+		}
+		if tt.is != nil && !errors.Is(err, tt.is) {
+			t.Errorf("%q: errors.Is(%v) is false", err, tt.is)
+		}
+	}
+	if I2CError(0x76, nil) != nil {
+		t.Error("no error became one")
+	}
+}
+
+func TestWithDefaults(t *testing.T) {
+	keys := append(I2CKeys(0x76, 0x77), Key{Name: "signal", Type: Map, Keys: []Key{{Name: "shape", Default: "sine"}, {Name: "max"}}})
+	got := WithDefaults(keys, Params{"address": int64(0x77)})
+	want := Params{"bus": int64(1), "address": int64(0x77), "signal": Params{"shape": "sine"}}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestCheckI2C(t *testing.T) {
+	if p := CheckI2C(Params{"address": int64(0x77)}, 0x76, 0x77); p != nil {
+		t.Errorf("0x77: %v", p)
+	}
+	if p := CheckI2C(Params{"address": int64(0x75)}, 0x76, 0x77); len(p) != 1 || p[0].Key != "address" {
+		t.Errorf("0x75: %v", p)
+	}
+}
