@@ -6,9 +6,7 @@
 // out later, when the offset between both clocks is known; see History.
 package clock
 
-import (
-	"time"
-)
+import "time"
 
 // BootID is the kernel's id of one boot, /proc/sys/kernel/random/boot_id.
 type BootID [16]byte
@@ -27,6 +25,7 @@ func (s Stamp) Time() time.Time { return time.Unix(0, s.Wall).UTC() }
 type Clock struct {
 	id   BootID
 	read func() Stamp
+	mono func() int64 // nil: read's boot time stands in
 }
 
 // New makes a clock from a source: tests and the simulated board bring their own. read must be safe for concurrent use.
@@ -34,6 +33,24 @@ func New(id BootID, read func() Stamp) *Clock { return &Clock{id: id, read: read
 
 // Now returns the present instant.
 func (c *Clock) Now() Stamp { return c.read() }
+
+// Mono reads CLOCK_MONOTONIC, in nanoseconds: the clock by which the kernel stamps the edges of a line. On a clock made by New it
+// is the boot time, which differs from it by suspended time alone.
+func (c *Clock) Mono() int64 {
+	if c.mono == nil {
+		return c.read().Boot
+	}
+	return c.mono()
+}
+
+// At returns the instant at which Mono read mono, which lies in the past; one that seems to lie in the future is now.
+func (c *Clock) At(mono int64) Stamp {
+	age := max(c.Mono()-mono, 0)
+	s := c.read()
+	s.Boot -= age
+	s.Wall -= age
+	return s
+}
 
 // ID returns the id of this boot.
 func (c *Clock) ID() BootID { return c.id }
