@@ -106,7 +106,7 @@ func (p *Part) Fail(step string, err error) error {
 	return e
 }
 
-// Errorf is a failure that the driver itself has noticed.
-func (p *Part) Errorf(class sensors.Class, step, format string, args ...any) error {
+// Errorf is a failure that the driver itself has noticed. The driver may add a hint.
+func (p *Part) Errorf(class sensors.Class, step, format string, args ...any) *sensors.Error {
 	return &sensors.Error{Class: class, Op: p.name + ": " + step, Err: fmt.Errorf(format, args...)}
 }

@@ -1,0 +1,198 @@
+package sim
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"periph.io/x/conn/v3/i2c"
+
+	"pinhole/sensors/kind"
+)
+
+// Options is how a board is made. The zero value is a board that anybody can use.
+type Options struct {
+	Seed  uint64           // another seed, another place on earth; only if World is nil
+	World World            // the physical truth; nil: Weather
+	Now   func() time.Time // nil: time.Now. Must run as fast as package time, which does the waiting
+	Mono  func() int64     // reads CLOCK_MONOTONIC, for the stamps of edges; nil: edges carry none
+	State string           // what State returns
+}
+
+// Board is a simulated Raspberry Pi. It is safe for concurrent use.
+type Board struct {
+	opts  Options
+	world World
+	start time.Time
+
+	tree sync.Mutex // the files
+	root string     // "": not made yet
+
+	mu    sync.Mutex
+	buses map[string]*bus
+	pins  map[string]*pin
+}
+
+var _ kind.Board = (*Board)(nil)
+
+// New makes a board with nothing attached.
+func New(o Options) *Board {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	b := &Board{opts: o, world: o.World, start: o.Now(), buses: map[string]*bus{}, pins: map[string]*pin{}}
+	if b.world == nil {
+		b.world = Weather(o.Seed)
+	}
+	return b
+}
+
+// Attach puts the part that a configured sensor needs onto the board: the kind's chip at its bus and address, or its line.
+// Kinds that need no part, or one that is not simulated, change nothing; the latter then find nobody, as they should. p holds the
+// sensor's keys with defaults filled in. Two sensors may share a part, but not an address with different parts.
+func (b *Board) Attach(kindName string, p kind.Params) error {
+	if kindName == "gpio" {
+		return b.wire(p)
+	}
+	for _, c := range chips() {
+		if c.kind == kindName {
+			return b.attachChip(c, p)
+		}
+	}
+	return nil
+}
+
+func (b *Board) attachChip(c chip, p kind.Params) error {
+	number, addr := kind.I2CNumber(p), uint16(p.Int("address"))
+	place := fmt.Sprintf("i2c-%s/0x%02x", number, addr)
+	bus := b.bus(number)
+	if there := bus.at(addr); there != nil {
+		if there.kind != c.kind {
+			return fmt.Errorf("simulated board: %s at %s: a %s is there already", c.kind, place, there.kind)
+		}
+		return nil
+	}
+	b.Plug(number, addr, c.kind, c.make(Env{World: b.world, Place: place, Variant: variant(place)}))
+	return nil
+}
+
+// Plug puts a chip of any make onto a bus and switches it on. What was at the address is gone.
+func (b *Board) Plug(bus string, addr uint16, name string, c Chip) {
+	c.Power(b.opts.Now())
+	b.bus(bus).plug(addr, &socket{kind: name, chip: c})
+}
+
+// Unplug pulls a chip. It returns the chip, or nil, to be plugged in again.
+func (b *Board) Unplug(bus string, addr uint16) Chip {
+	s := b.bus(bus).plug(addr, nil)
+	if s == nil {
+		return nil
+	}
+	return s.chip
+}
+
+// BrownOut breaks the supply of a chip for a moment.
+func (b *Board) BrownOut(bus string, addr uint16) {
+	if s := b.bus(bus).at(addr); s != nil {
+		s.chip.Power(b.opts.Now())
+	}
+}
+
+// Chip returns the chip at an address, or nil.
+func (b *Board) Chip(bus string, addr uint16) Chip {
+	if s := b.bus(bus).at(addr); s != nil {
+		return s.chip
+	}
+	return nil
+}
+
+// Inject has f decide on every transfer of a bus from now on, counted from 0. nil ends it and frees transfers that hang.
+func (b *Board) Inject(bus string, f func(t Transfer) Fault) { b.bus(bus).inject(f) }
+
+// I2C returns a bus. Every number exists.
+func (b *Board) I2C(number string) (i2c.Bus, error) { return b.bus(number), nil }
+
+func (b *Board) bus(number string) *bus {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.buses[number] == nil {
+		b.buses[number] = newBus(number, b.opts.Now)
+	}
+	return b.buses[number]
+}
+
+// Root is a folder with the files of a small board: proc and sys. They are made at the first call; where that fails, nobody finds
+// anything in it, and Refresh tells why.
+func (b *Board) Root() string {
+	b.tree.Lock()
+	defer b.tree.Unlock()
+	if b.root == "" && b.refresh() != nil && b.root == "" {
+		return filepath.Join(os.TempDir(), "pinhole-board-missing")
+	}
+	return b.root
+}
+
+// State returns Options.State.
+func (b *Board) State() string { return b.opts.State }
+
+// Run keeps the files below Root moving, once a second, until ctx ends.
+func (b *Board) Run(ctx context.Context) error {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+			if err := b.Refresh(); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// Refresh writes the files below Root as they are now.
+func (b *Board) Refresh() error {
+	b.tree.Lock()
+	defer b.tree.Unlock()
+	return b.refresh()
+}
+
+func (b *Board) refresh() error {
+	if b.root == "" {
+		root, err := os.MkdirTemp("", "pinhole-board-")
+		if err != nil {
+			return fmt.Errorf("simulated board: %w", err)
+		}
+		b.root = root
+	}
+	for _, f := range b.files(b.opts.Now()) {
+		path := filepath.Join(b.root, f.path)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return fmt.Errorf("simulated board: %w", err)
+		}
+		// Renamed into place: a reader finds the old file or the new one, never half of one.
+		if err := os.WriteFile(path+".new", []byte(f.text), 0o644); err != nil {
+			return fmt.Errorf("simulated board: %w", err)
+		}
+		if err := os.Rename(path+".new", path); err != nil {
+			return fmt.Errorf("simulated board: %w", err)
+		}
+	}
+	return nil
+}
+
+// Close removes the files.
+func (b *Board) Close() error {
+	b.tree.Lock()
+	defer b.tree.Unlock()
+	if b.root == "" {
+		return nil
+	}
+	err := os.RemoveAll(b.root)
+	b.root = ""
+	return err
+}

@@ -1,0 +1,50 @@
+package sim
+
+import "hash/fnv"
+
+// chip is one row of the table of simulated chips.
+type chip struct {
+	kind string // the sensor kind that talks to it
+	make func(Env) Chip
+}
+
+// Env is what a chip finds around it.
+type Env struct {
+	World   World
+	Place   string // "i2c-1/0x76": where it measures
+	Variant uint32 // which of a chip's sets of factory constants this one has
+}
+
+// chips lists what can be attached.
+func chips() []chip {
+	return []chip{
+		{"bme280", newBME280},
+		{"bmp280", newBMP280},
+	}
+}
+
+// NewChip makes the chip that sensors of a kind talk to, for Plug; nil if there is none.
+func NewChip(kindName string, e Env) Chip {
+	for _, c := range chips() {
+		if c.kind == kindName {
+			return c.make(e)
+		}
+	}
+	return nil
+}
+
+// Chips lists the kinds for which there is a simulated chip.
+func Chips() []string {
+	var names []string
+	for _, c := range chips() {
+		names = append(names, c.kind)
+	}
+	return names
+}
+
+// variant spreads chips at different places over the sets of factory constants.
+func variant(place string) uint32 {
+	h := fnv.New32a()
+	h.Write([]byte(place))
+	return h.Sum32()
+}

@@ -1,0 +1,172 @@
+package sim
+
+import (
+	"errors"
+	"sync"
+	"syscall"
+	"time"
+
+	"periph.io/x/conn/v3/physic"
+
+	"pinhole/sensors/kind"
+)
+
+// Transfer is what a fault is decided on.
+type Transfer struct {
+	N    int    // how many transfers there were since Inject
+	Addr uint16 // whom it is for
+	W, R int    // bytes to be written and read
+}
+
+// Trouble is a kind of bus fault.
+type Trouble int
+
+// The faults.
+const (
+	None      Trouble = iota
+	NAK               // nobody acknowledges: EREMOTEIO
+	Timeout           // the bus is stuck until the adapter gives up: ETIMEDOUT after AdapterTimeout
+	Lost              // arbitration is lost: EAGAIN
+	Broken            // the transfer breaks off in the middle: EIO; the part has seen all of it
+	Flip              // one bit of what is read is wrong; nothing happens if nothing is read
+	FlipWrite         // one bit of what is written is wrong; nothing happens if nothing is written
+	Ones              // the data line floats: every byte read is 0xFF; the part sees nothing
+	Zeros             // the data line is held low: every byte read is 0x00; the part sees nothing
+	Hang              // the transfer does not return before Inject is called again
+)
+
+// Fault is what happens to one transfer.
+type Fault struct {
+	Trouble Trouble
+	Byte    int  // of a flip: which byte, counted from the end if negative, modulo the length
+	Bit     uint // of a flip: which bit, 0 to 7
+}
+
+// AdapterTimeout is how long a stuck bus blocks, as the kernel's controllers have it.
+const AdapterTimeout = time.Second
+
+// Chip is a part at an I2C address. The bus calls it from one goroutine at a time.
+type Chip interface {
+	// Tx takes w, then fills r. It returns false if the part does not acknowledge.
+	Tx(now time.Time, w, r []byte) bool
+	// Power switches the part on: it has forgotten everything.
+	Power(now time.Time)
+}
+
+// Idler is a chip that can tell whether it rests.
+type Idler interface{ Idle(now time.Time) bool }
+
+// socket is an occupied address.
+type socket struct {
+	kind string
+	chip Chip
+}
+
+// bus is a simulated I2C bus. The slot makes transfers wait for each other and, unlike a mutex, lets synctest's clock go on.
+type bus struct {
+	number string
+	now    func() time.Time
+	slot   chan struct{}
+
+	mu      sync.Mutex
+	sockets map[uint16]*socket
+	fault   func(Transfer) Fault
+	count   int
+	freed   chan struct{} // closed by inject
+}
+
+func newBus(number string, now func() time.Time) *bus {
+	return &bus{number: number, now: now, slot: make(chan struct{}, 1), sockets: map[uint16]*socket{}, freed: make(chan struct{})}
+}
+
+func (b *bus) at(addr uint16) *socket {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.sockets[addr]
+}
+
+func (b *bus) plug(addr uint16, s *socket) (old *socket) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	old = b.sockets[addr]
+	if s == nil {
+		delete(b.sockets, addr)
+	} else {
+		b.sockets[addr] = s
+	}
+	return old
+}
+
+func (b *bus) inject(f func(Transfer) Fault) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.fault, b.count = f, 0
+	close(b.freed)
+	b.freed = make(chan struct{})
+}
+
+// String returns the bus's name: "i2c-1".
+func (b *bus) String() string { return "i2c-" + b.number }
+
+// SetSpeed always fails, as it does on a Raspberry Pi.
+func (b *bus) SetSpeed(physic.Frequency) error {
+	return errors.New("i2c-" + b.number + ": the speed is fixed")
+}
+
+// Tx makes one transfer.
+func (b *bus) Tx(addr uint16, w, r []byte) error {
+	b.slot <- struct{}{}
+	defer func() { <-b.slot }()
+
+	b.mu.Lock()
+	var fault Fault
+	if b.fault != nil {
+		f, t := b.fault, Transfer{N: b.count, Addr: addr, W: len(w), R: len(r)}
+		b.count++
+		b.mu.Unlock()
+		fault = f(t) // without the lock: it may pull a chip
+		b.mu.Lock()
+	}
+	s, freed := b.sockets[addr], b.freed
+	b.mu.Unlock()
+
+	switch fault.Trouble {
+	case NAK:
+		s = nil
+	case Timeout:
+		time.Sleep(AdapterTimeout)
+		return kind.I2CError(addr, syscall.ETIMEDOUT)
+	case Lost:
+		return kind.I2CError(addr, syscall.EAGAIN)
+	case Hang:
+		<-freed
+		return kind.I2CError(addr, syscall.ETIMEDOUT)
+	case Ones, Zeros:
+		for i := range r {
+			r[i] = 0xFF
+			if fault.Trouble == Zeros {
+				r[i] = 0
+			}
+		}
+		return nil
+	case FlipWrite:
+		w = append([]byte(nil), w...)
+		flip(w, fault)
+	}
+	if s == nil || !s.chip.Tx(b.now(), w, r) {
+		return kind.I2CError(addr, syscall.EREMOTEIO)
+	}
+	switch {
+	case fault.Trouble == Broken:
+		return kind.I2CError(addr, syscall.EIO)
+	case fault.Trouble == Flip:
+		flip(r, fault)
+	}
+	return nil
+}
+
+func flip(p []byte, f Fault) {
+	if n := len(p); n > 0 {
+		p[((f.Byte%n)+n)%n] ^= 1 << (f.Bit & 7)
+	}
+}
