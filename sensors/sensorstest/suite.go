@@ -1,0 +1,241 @@
+package sensorstest
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pinhole/sensors"
+	"pinhole/sensors/kind"
+	"pinhole/sensors/sim"
+)
+
+// Suite is a kind and what it is tried with.
+type Suite struct {
+	Kind   kind.Kind
+	Params kind.Params // what differs from the defaults
+
+	// Truth is at least two different states of the world that the part can measure; Within is how near to it the values come.
+	Truth  []sim.Still
+	Within map[sensors.Quantity]float64
+
+	// Blind: the part has neither an id nor a checksum, so that another part, or a wrong bit, cannot be told from it.
+	Blind bool
+
+	state string // the board's folder for totals
+}
+
+// Run puts the kind through everything that applies to it.
+func Run(t *testing.T, s Suite) {
+	s.Params = kind.WithDefaults(s.Kind.Keys, s.Params)
+	s.state = t.TempDir()
+	t.Run("description", s.description)
+	if s.Kind.Event {
+		return
+	}
+	t.Run("truth", s.truth)
+	t.Run("instances", s.instances)
+	t.Run("context", s.context)
+	t.Run("allocations", s.allocations)
+	if s.Params.Has("address") {
+		t.Run("faults/opening", func(t *testing.T) { s.faults(t, true) })
+		t.Run("faults/steady", func(t *testing.T) { s.faults(t, false) })
+		t.Run("supply", s.supply)
+		t.Run("replaced", s.replaced)
+		t.Run("stranger", s.stranger)
+	}
+}
+
+// limit is the time that one measurement is given.
+const limit = 5 * time.Second
+
+// desk is a simulated board with the suite's part, in a world that the test changes at will.
+type desk struct {
+	*sim.Board
+	suite *Suite
+	truth atomic.Pointer[sim.Still]
+}
+
+// Value implements sim.World.
+func (d *desk) Value(q sensors.Quantity, place string, t time.Time) float64 {
+	return d.truth.Load().Value(q, place, t)
+}
+
+// Switch implements sim.World.
+func (d *desk) Switch(q sensors.Quantity, place string, t time.Time) (bool, time.Time) {
+	return d.truth.Load().Switch(q, place, t)
+}
+
+// bubble runs f at a desk, with package time standing still while f works.
+func (s *Suite) bubble(t *testing.T, f func(t *testing.T, d *desk)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		t.Helper()
+		f(t, s.desk(t))
+	})
+}
+
+func (s *Suite) desk(t *testing.T) *desk {
+	t.Helper()
+	d := &desk{suite: s}
+	d.truth.Store(&s.Truth[0])
+	d.Board = sim.New(sim.Options{World: d, State: s.state})
+	t.Cleanup(func() { d.Board.Close() })
+	d.attach(t, s.Params)
+	time.Sleep(100 * time.Millisecond) // the part has long been switched on
+	return d
+}
+
+func (d *desk) attach(t *testing.T, p kind.Params) {
+	t.Helper()
+	if err := d.Attach(d.suite.Kind.Name, p); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// open opens the suite's part.
+func (d *desk) open(p kind.Params) (sensors.Sensor, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	dev, err := d.suite.Kind.Open(ctx, d.Board, p)
+	if err != nil {
+		return nil, err
+	}
+	return dev.(sensors.Sensor), nil
+}
+
+func (d *desk) mustOpen(t *testing.T, p kind.Params) sensors.Sensor {
+	t.Helper()
+	dev, err := d.open(p)
+	if err != nil {
+		t.Fatalf("open: %v", err)
+	}
+	return dev
+}
+
+// sense measures once and copies what the driver may reuse.
+func sense(dev sensors.Sensor) ([]sensors.Measurement, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	list, err := dev.Sense(ctx)
+	return append([]sensors.Measurement(nil), list...), err
+}
+
+func mustSense(t *testing.T, dev sensors.Sensor) []sensors.Measurement {
+	t.Helper()
+	list, err := sense(dev)
+	if err != nil {
+		t.Fatalf("sense: %v", err)
+	}
+	return list
+}
+
+// closeTwice closes dev, checks that the part rests, and closes it again.
+func (d *desk) closeTwice(t *testing.T, dev sensors.Sensor) {
+	t.Helper()
+	for n := range 2 {
+		if err := dev.Close(); err != nil {
+			t.Errorf("close %d: %v", n+1, err)
+		}
+	}
+	time.Sleep(time.Second) // a measurement under way may end
+	p := d.suite.Params
+	if c, ok := d.Chip(kind.I2CNumber(p), uint16(p.Int("address"))).(sim.Idler); ok && !c.Idle(time.Now()) {
+		t.Error("the part does not rest after close")
+	}
+}
+
+// wellFormed checks that list is what the kind says it yields.
+func (s *Suite) wellFormed(t *testing.T, list []sensors.Measurement) {
+	t.Helper()
+	want := s.Kind.Yields(s.Params)
+	if len(list) != len(want) {
+		t.Fatalf("%d measurements, Yields says %v", len(list), want)
+	}
+	for i, m := range list {
+		if m.Quantity != want[i] {
+			t.Errorf("measurement %d is %s, Yields says %s", i, m.Quantity, want[i])
+		}
+		if _, ok := m.Quantity.Lookup(); !ok {
+			t.Errorf("%s is not in the table of quantities", m.Quantity)
+		}
+		if m.Err == "" && (math.IsNaN(m.Value) || math.IsInf(m.Value, 0)) {
+			t.Errorf("%s is %v", m.Quantity, m.Value)
+		}
+		if m.Quantity.Boolean() && m.Value != 0 && m.Value != 1 {
+			t.Errorf("%s is neither true nor false but %v", m.Quantity, m.Value)
+		}
+	}
+}
+
+// show writes measurements down for an error message.
+func show(list []sensors.Measurement) string {
+	var s []string
+	for _, m := range list {
+		if m.Err != "" {
+			s = append(s, fmt.Sprintf("%s: %s", m.Quantity, m.Err))
+		} else {
+			s = append(s, fmt.Sprintf("%s %v", m.Quantity, m.Value))
+		}
+	}
+	return "[" + strings.Join(s, ", ") + "]"
+}
+
+// near reports whether every value is near to truth and none is an error.
+func (s *Suite) near(list []sensors.Measurement, truth sim.Still) bool {
+	for _, m := range list {
+		if m.Err != "" || !(math.Abs(m.Value-truth[m.Quantity]) <= s.Within[m.Quantity]) {
+			return false
+		}
+	}
+	return len(list) > 0
+}
+
+// named checks that an error says which part failed, at which step, and in which class.
+func (s *Suite) named(t *testing.T, err error) {
+	t.Helper()
+	if sensors.ClassOf(err) == "" {
+		t.Errorf("%v has no class", err)
+	}
+	parts := strings.SplitN(err.Error(), ": ", 3)
+	if len(parts) < 3 || !strings.HasPrefix(parts[0], s.Kind.Name+" at ") {
+		t.Errorf("%q does not name part and step: %q", err, s.Kind.Name+" at ...: step: cause")
+	}
+}
+
+// description checks the kind's row of the table.
+func (s *Suite) description(t *testing.T) {
+	k := s.Kind
+	m := k.Manual
+	for what, text := range map[string]string{"name": k.Name, "summary": k.Summary, "parts": m.Parts, "range": m.Range, "example": m.Example} {
+		if text == "" {
+			t.Errorf("no %s", what)
+		}
+	}
+	if !strings.Contains(m.Example, "kind: "+k.Name+"\n") {
+		t.Errorf("the example has no `kind: %s`", k.Name)
+	}
+	for _, key := range k.Keys {
+		if key.Help == "" {
+			t.Errorf("key %s has no help", key.Name)
+		}
+	}
+	if k.Check != nil {
+		if list := k.Check(s.Params); list != nil {
+			t.Errorf("the parameters have problems: %v", list)
+		}
+	}
+	for _, q := range k.Yields(s.Params) {
+		if _, ok := q.Lookup(); !ok {
+			t.Errorf("yields %s, which is not in the table of quantities", q)
+		}
+	}
+	if s.Params.Has("address") && (k.Bus == nil || k.Bus(s.Params) != kind.I2CBus(s.Params)) {
+		t.Error("an I2C part that is not serialised with its bus")
+	}
+}
