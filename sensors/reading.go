@@ -18,6 +18,7 @@ type Measurement struct {
 	Quantity Quantity
 	Value    float64 // finite; 1 or 0 for a boolean quantity
 	Err      Class   // not "": this quantity alone failed (a saturated channel, say) and Value means nothing
+	Cause    error   // beside Err, for the log: what happened; may be nil
 	Channel  string  // appended to the sensor's name after a dot where a part has several of one quantity; "" as a rule
 
 	// Where the source knows the instant better than the sampler. All zero: the sampler stamps it.
