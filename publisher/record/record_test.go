@@ -405,7 +405,7 @@ func TestUnknownQuantity(t *testing.T) {
 	if err != nil || len(items) != 1 {
 		t.Fatal(items, err)
 	}
-	want := record.Series{Sensor: "s", Quantity: "psi", Unit: "Xy", JSON: `"sensor":"s","quantity":"psi","unit":"Xy"`}
+	want := record.Series{Sensor: "s", Quantity: "psi", Unit: "Xy", JSON: `"sensor":"s","quantity":"psi","unit":"Xy"`, Name: "s/psi"}
 	if diff := cmp.Diff(want, *items[0].Series); diff != "" || items[0].Value != 1.9 {
 		t.Errorf("%v (-want +got):\n%s", items[0].Value, diff)
 	}

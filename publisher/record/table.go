@@ -13,6 +13,8 @@ type Series struct {
 	Unit     string // as it was when the reading was recorded; "" where there is none
 	// JSON is the reading's first members as text, `"sensor":"air","quantity":"temperature","unit":"Cel"`.
 	JSON string
+	// Name is `air/temperature`, escaped as it stands inside a JSON string.
+	Name string
 }
 
 // Bounds of a Table: series, and bytes of their text.
@@ -41,13 +43,16 @@ func (t *Table) Len() int { return len(t.series) }
 
 // NewSeries describes a series outside of any Table.
 func NewSeries(sensor string, q sensors.Quantity, unit string) *Series {
-	b := make([]byte, 0, len(`"sensor":"","quantity":"","unit":""`)+len(sensor)+len(q)+len(unit))
+	b := make([]byte, 0, len(`"sensor":"","quantity":"","unit":""/`)+2*(len(sensor)+len(q))+len(unit))
 	b = AppendQuoted(append(b, `"sensor":`...), sensor)
 	b = AppendQuoted(append(b, `,"quantity":`...), string(q))
 	if unit != "" {
 		b = AppendQuoted(append(b, `,"unit":`...), unit)
 	}
-	return &Series{Sensor: sensor, Quantity: q, Unit: unit, JSON: string(b)}
+	n := len(b)
+	b = appendEscaped(append(appendEscaped(b, sensor), '/'), string(q))
+	text := string(b)
+	return &Series{Sensor: sensor, Quantity: q, Unit: unit, JSON: text[:n], Name: text[n:]}
 }
 
 // lookup returns the series of a definition. code is of the table of quantities; 0: q and unit are given in full.
@@ -65,7 +70,7 @@ func (t *Table) lookup(sensor []byte, code int, q, unit []byte) *Series {
 	} else {
 		s = NewSeries(string(sensor), sensors.Quantity(q), string(unit))
 	}
-	size := len(t.key) + len(s.JSON) + len(s.Sensor) + len(s.Unit)
+	size := len(t.key) + len(s.JSON) + len(s.Name) + len(s.Sensor) + len(s.Unit)
 	if len(t.series) >= maxSeries || t.text+size > maxText {
 		clear(t.series)
 		t.text = 0
