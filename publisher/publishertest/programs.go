@@ -1,0 +1,106 @@
+package publishertest
+
+import (
+	"bytes"
+	"errors"
+	"net"
+	"os"
+	"os/exec"
+	"sync"
+	"testing"
+	"time"
+)
+
+// Program returns the path of an installed program. A missing one skips the test, but fails it where CI is "true".
+func Program(t testing.TB, name string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if errors.Is(err, exec.ErrNotFound) {
+		for _, folder := range []string{"/usr/sbin/", "/usr/local/sbin/", "/sbin/"} { // not in everybody's PATH
+			if p, e := exec.LookPath(folder + name); e == nil {
+				return p
+			}
+		}
+	}
+	if err == nil {
+		return path
+	}
+	if os.Getenv("CI") == "true" {
+		t.Fatalf("program %s is missing: %v", name, err)
+	}
+	t.Skipf("program %s is missing: %v", name, err)
+	return ""
+}
+
+// FreeAddr returns an address on 127.0.0.1 that nobody listened on a moment ago.
+func FreeAddr(t testing.TB) string {
+	t.Helper()
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// start runs a program until the test ends and returns once all addresses accept connections. Its output is logged if the test
+// fails.
+func start(t testing.TB, addrs []string, path string, args ...string) {
+	t.Helper()
+	out := &output{}
+	cmd := exec.Command(path, args...)
+	cmd.Stdout, cmd.Stderr = out, out
+	cmd.WaitDelay = 2 * time.Second // a child of the program may hold its output open
+	if err := cmd.Start(); err != nil {
+		t.Fatalf("start %s: %v", path, err)
+	}
+	exited := make(chan struct{})
+	var exit error
+	go func() {
+		defer close(exited)
+		exit = cmd.Wait()
+	}()
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill() // it may have ended by itself
+		<-exited
+		if t.Failed() {
+			t.Logf("%s wrote:\n%s", path, out.String())
+		}
+	})
+	deadline := time.Now().Add(20 * time.Second)
+	for _, addr := range addrs {
+		for {
+			conn, err := net.Dial("tcp", addr)
+			if err == nil {
+				_ = conn.Close() // it was only a knock
+				break
+			}
+			select {
+			case <-exited:
+				t.Fatalf("%s ended at once (%v):\n%s", path, exit, out.String())
+			case <-time.After(10 * time.Millisecond):
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("%s does not listen on %s: %v\n%s", path, addr, err, out.String())
+			}
+		}
+	}
+}
+
+// output collects what a program writes.
+type output struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.String()
+}
