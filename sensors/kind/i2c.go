@@ -98,13 +98,7 @@ func (p *Part) Wait(ctx context.Context, step string, d time.Duration) error {
 }
 
 // Fail names part and step in front of err and keeps its class and hint.
-func (p *Part) Fail(step string, err error) error {
-	e := &sensors.Error{Class: sensors.ClassOf(err), Op: p.name + ": " + step, Err: err}
-	if inner, ok := asError(err); ok {
-		e.Hint = inner.Hint
-	}
-	return e
-}
+func (p *Part) Fail(step string, err error) error { return Fail(p.name+": "+step, err) }
 
 // Errorf is a failure that the driver itself has noticed. The driver may add a hint.
 func (p *Part) Errorf(class sensors.Class, step, format string, args ...any) *sensors.Error {

@@ -44,4 +44,11 @@ func I2CError(addr uint16, err error) error {
 	return &sensors.Error{Class: sensors.ClassOf(err), Op: fmt.Sprintf("transfer (0x%02x)", addr), Err: err}
 }
 
-func asError(err error) (*sensors.Error, bool) { return errors.AsType[*sensors.Error](err) }
+// Fail puts op, "PART at PLACE: STEP", in front of err and keeps its class and hint.
+func Fail(op string, err error) error {
+	e := &sensors.Error{Class: sensors.ClassOf(err), Op: op, Err: err}
+	if inner, ok := errors.AsType[*sensors.Error](err); ok {
+		e.Hint = inner.Hint
+	}
+	return e
+}

@@ -35,6 +35,9 @@ func Run(t *testing.T, s Suite) {
 	s.Params = kind.WithDefaults(s.Kind.Keys, s.Params)
 	s.state = t.TempDir()
 	t.Run("description", s.description)
+	if s.Kind.Event && s.Params.Has("pin") {
+		t.Run("lines", s.lines)
+	}
 	if s.Kind.Event {
 		return
 	}

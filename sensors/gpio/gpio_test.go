@@ -1,0 +1,88 @@
+package gpio
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"pinhole/sensors"
+	"pinhole/sensors/kind"
+	"pinhole/sensors/sensorstest"
+	"pinhole/sensors/sim"
+)
+
+func TestConformance(t *testing.T) {
+	for _, p := range []kind.Params{
+		{"pin": "GPIO17"},
+		{"pin": "GPIO17", "pull": "down"},
+		{"pin": "GPIO27", "quantity": "motion"},
+		{"pin": "pinctrl-rp1:4", "quantity": "level", "active_low": true, "debounce": time.Duration(0)},
+	} {
+		k := Kinds()[0]
+		q := k.Yields(kind.WithDefaults(k.Keys, p))[0]
+		t.Run(p.String("pin")+" "+string(q)+" "+p.String("pull"), func(t *testing.T) {
+			sensorstest.Run(t, sensorstest.Suite{Kind: k, Params: p, Truth: []sim.Still{{q: 1}, {q: 0}}})
+		})
+	}
+}
+
+func TestOptions(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		p    kind.Params
+		want kind.LineOptions
+	}{
+		{"contact", kind.Params{}, kind.LineOptions{Pull: kind.PullUp, ActiveLow: true, Debounce: 20 * time.Millisecond}},
+		{"contact to 3V3", kind.Params{"pull": "down"}, kind.LineOptions{Pull: kind.PullDown, Debounce: 20 * time.Millisecond}},
+		{"contact that opens", kind.Params{"active_low": false}, kind.LineOptions{Pull: kind.PullUp, Debounce: 20 * time.Millisecond}},
+		{"contact with a resistor", kind.Params{"pull": "none"},
+			kind.LineOptions{Pull: kind.PullNone, ActiveLow: true, Debounce: 20 * time.Millisecond}},
+		{"motion", kind.Params{"quantity": "motion"}, kind.LineOptions{Pull: kind.PullDown, Debounce: 20 * time.Millisecond}},
+		{"level", kind.Params{"quantity": "level", "debounce": time.Duration(0)}, kind.LineOptions{Pull: kind.PullAsIs}},
+	} {
+		tt.want.Edges, tt.want.Consumer = true, "pinhole"
+		if d := cmp.Diff(tt.want, options(kind.WithDefaults(Kinds()[0].Keys, tt.p))); d != "" {
+			t.Errorf("%s: %s", tt.name, d)
+		}
+	}
+}
+
+// TestEdge plays edges to a Dev that was last at seq 7 and true.
+func TestEdge(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		event kind.Event
+		want  []sensors.Measurement
+		lost  uint64
+	}{
+		{"falls", kind.Event{Seq: 8, Mono: 99}, []sensors.Measurement{{Quantity: sensors.Contact, Value: 0, Mono: 99}}, 0},
+		{"known already", kind.Event{Rising: true, Seq: 8, Mono: 99}, nil, 0},
+		{"falls after a gap", kind.Event{Seq: 11, Mono: 99}, []sensors.Measurement{{Quantity: sensors.Contact, Value: 0, Mono: 99}}, 3},
+		{"known, after a gap", kind.Event{Rising: true, Seq: 9, Mono: 99}, nil, 1},
+	} {
+		d := &Dev{quantity: sensors.Contact, state: true, seq: 7}
+		var got []sensors.Measurement
+		d.edge(tt.event, func(m sensors.Measurement) { got = append(got, m) })
+		if diff := cmp.Diff(tt.want, got); diff != "" || d.Lost() != tt.lost || d.gap != (tt.lost > 0) {
+			t.Errorf("%s: %s lost %d, gap %v", tt.name, diff, d.Lost(), d.gap)
+		}
+	}
+	d := &Dev{quantity: sensors.Contact, seq: 1<<32 - 1} // the number starts over
+	d.edge(kind.Event{Rising: true}, func(sensors.Measurement) {})
+	if d.Lost() != 0 {
+		t.Errorf("wrapped: lost %d", d.Lost())
+	}
+}
+
+func TestEdgeAllocates(t *testing.T) {
+	d := &Dev{quantity: sensors.Contact}
+	e := kind.Event{}
+	emit := func(sensors.Measurement) {}
+	if n := testing.AllocsPerRun(100, func() {
+		e.Seq, e.Rising = e.Seq+1, !e.Rising
+		d.edge(e, emit)
+	}); n != 0 {
+		t.Errorf("%v allocations an edge", n)
+	}
+}
