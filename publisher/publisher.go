@@ -34,7 +34,7 @@ type Options struct {
 	QoS       byte // 0 or 1
 	Format    string
 	Batch     Batch
-	Max       int // bytes of payload and topic in any message
+	Max       int           // bytes of payload and topic in any message
 	Sync      time.Duration // as the queue's
 	Rate      Rate
 	Window    int // messages in flight

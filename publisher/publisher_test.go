@@ -424,33 +424,37 @@ func TestPoisonIsSetAside(t *testing.T) {
 }
 
 func TestBrokerThatTakesNothingCostsNothing(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		deny := true
-		b := &broker{behave: func(int, payload.Batch) verdict {
-			if deny {
-				return verdict{hang: true, after: 5 * time.Millisecond}
-			}
-			return verdict{ack: true, after: 20 * time.Millisecond}
-		}}
-		d := start(t, b, options(t))
-		for range 100 {
-			d.add(5)
-			time.Sleep(time.Minute)
+	for minutes := range 20 { // the broker changes its mind in every phase of the suspicion
+		synctest.Test(t, func(t *testing.T) { denied(t, 95+minutes) })
+	}
+}
+
+func denied(t *testing.T, minutes int) {
+	deny := true
+	b := &broker{behave: func(int, payload.Batch) verdict {
+		if deny {
+			return verdict{hang: true, after: 5 * time.Millisecond}
 		}
-		b.mu.Lock()
-		deny = false
-		for i := range b.messages {
-			b.messages[i] = payload.Batch{}
+		return verdict{ack: true, after: 20 * time.Millisecond}
+	}}
+	d := start(t, b, options(t))
+	for range minutes {
+		d.add(5)
+		time.Sleep(time.Minute)
+	}
+	b.mu.Lock()
+	deny = false
+	for i := range b.messages {
+		b.messages[i] = payload.Batch{}
+	}
+	b.mu.Unlock()
+	d.finish()
+	d.whole()
+	for _, m := range d.messages {
+		if len(m.Lost) > 0 {
+			t.Fatalf("lost %+v although the broker refused everything", m.Lost)
 		}
-		b.mu.Unlock()
-		d.finish()
-		d.whole()
-		for _, m := range d.messages {
-			if len(m.Lost) > 0 {
-				t.Fatalf("lost %+v although the broker refused everything", m.Lost)
-			}
-		}
-	})
+	}
 }
 
 func TestUntrustedTimesAreRepaired(t *testing.T) {
@@ -490,7 +494,7 @@ func TestUntrustedTimesAreRepaired(t *testing.T) {
 		if len(all) != 2 || all[0].Unsynced || all[1].Unsynced {
 			t.Fatalf("readings %+v: want both trusted", all)
 		}
-		if want := began.Add(11*time.Second).UnixMicro(); all[0].Time < want-2000 || all[0].Time > want+2000 {
+		if want := began.Add(11 * time.Second).UnixMicro(); all[0].Time < want-2000 || all[0].Time > want+2000 {
 			t.Errorf("repaired time %v, want %v", all[0].Time, want)
 		}
 	})

@@ -6,6 +6,8 @@ import (
 	"io"
 	"syscall"
 	"time"
+
+	"pinhole/publisher/queue"
 )
 
 // acked is a link's answer for the message with that serial number.
@@ -27,8 +29,7 @@ type flight struct {
 // serve delivers over one link until it ends or ctx does. The error says why the link ended.
 func (p *Publisher) serve(ctx context.Context, link Link) error {
 	p.pack.rewind()
-	p.pack.limit = p.suspect.limit
-	p.pack.skip, p.pack.skipping = p.suspect.passOver()
+	p.pack.limit, p.pack.skip, p.pack.skipping = p.suspect.limit, p.suspect.head, p.suspect.probing
 	f := &flight{acks: make(chan acked, p.o.Window), bucket: newBucket(p.o.Rate, time.Now())}
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -103,9 +104,10 @@ func (p *Publisher) ack(f *flight, a acked) {
 	m := f.list[a.serial-f.first]
 	m.done = true
 	if p.suspect.accepted(m) {
-		guilty := p.pack.skip
-		p.o.Log.Error("the broker refuses one reading and takes others: given up", "seq", guilty.Seq)
-		p.o.Queue.Lose(rejected(m, guilty))
+		f.list, f.first = f.list[1:], f.first+1 // the only one in flight
+		p.pack.skipping = false
+		p.pack.rewind()
+		return
 	}
 	p.pack.limit = p.suspect.limit
 	p.update(func(s *Stats) {
@@ -137,7 +139,9 @@ func (p *Publisher) over(ctx context.Context, link Link, f *flight, reason error
 		p.ack(f, <-f.acks)
 	}
 	if ctx.Err() == nil && len(f.list) > 0 {
-		p.suspect.refused(f.list[0], hungUp(reason), p.o.Log)
+		if m := f.list[0]; p.suspect.refused(m, hungUp(reason), p.o.Log) {
+			p.giveUp(m)
+		}
 	}
 	if reason == nil {
 		reason = errors.New("the link ended without a reason")
@@ -148,4 +152,12 @@ func (p *Publisher) over(ctx context.Context, link Link, f *flight, reason error
 // hungUp reports whether the other side ended the connection.
 func hungUp(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+}
+
+// giveUp sets the one reading of m aside.
+func (p *Publisher) giveUp(m *message) {
+	p.o.Log.Error("the broker refuses one reading and takes others: given up", "seq", m.start.Seq)
+	p.o.Queue.Lose(queue.Loss{Stream: m.stream, Seq: m.start.Seq, Count: 1, Reason: queue.Rejected})
+	p.o.Queue.Ack(queue.Position{Epoch: m.start.Epoch, Seq: m.start.Seq + 1})
+	p.suspect = suspect{}
 }

@@ -6,30 +6,39 @@ import (
 	"pinhole/publisher/queue"
 )
 
-// suspect finds a batch that the broker refuses. AWS, like others, refuses by hanging up without a word: on a payload that is
-// too large for it, on a topic that the policy denies. So when the link was ended by the other side three times in a row with
-// the same reading at the head of what was in flight, the batch that begins with it is under suspicion: it is sent alone, halved each
-// time, until one reading is left. That one is given up when it was refused alone three times and the broker took
-// another one in between: a broker that takes nothing costs no reading.
+// suspect finds a reading that the broker refuses. AWS, like others, refuses by hanging up without a word: on a payload that is
+// too large for it, on a topic that the policy denies. So when the other side has ended the link three times in a row with the
+// same reading at the head of what was in flight, that batch is under suspicion:
+//
+//  1. It is sent alone, halved each time, until one reading is left.
+//  2. That one is sent alone until it was refused three times.
+//  3. It is passed over to see whether the broker takes the one after it. If not, the broker takes nothing: back to 2.
+//  4. The broker took another one: the suspect is sent once more on the same link. Refused again, it is given up.
+//
+// So a broker that takes nothing for a week costs no reading.
 type suspect struct {
 	head    queue.Position // the first reading in flight when the link ended
-	strikes int            // links in a row that ended with it
-	limit   int            // readings in a message from now on; 0: no suspicion
+	strikes int            // links in a row that ended with it; 0: no suspicion
+	limit   int            // readings in a message from now on; 0: as many as usual
 	alone   int            // times it was refused alone
-	probing bool           // the next link passes it over and sends what comes after it
+	probing bool           // step 3
+	proving bool           // step 4
 }
 
-// refused notes that the link ended while m was the oldest message in flight. byPeer: the other side ended it, at once.
-func (s *suspect) refused(m *message, byPeer bool, log *slog.Logger) {
+// refused notes that the link ended while m was the oldest message in flight. byPeer: the other side ended it. It returns whether
+// the head is convicted.
+func (s *suspect) refused(m *message, byPeer bool, log *slog.Logger) (guilty bool) {
 	switch {
-	case s.probing: // the broker takes others neither: back to waiting
+	case s.probing:
 		s.probing, s.alone = false, 2
-		return
+		return false
 	case !byPeer || m.readings == 0:
-		return
+		return false
 	case s.strikes == 0 || m.start != s.head:
 		*s = suspect{head: m.start, strikes: 1}
-		return
+		return false
+	case s.proving:
+		return true
 	}
 	s.strikes++
 	switch {
@@ -42,18 +51,21 @@ func (s *suspect) refused(m *message, byPeer bool, log *slog.Logger) {
 		s.limit = max(1, m.readings/2)
 		log.Warn("the broker hangs up on the same batch, splitting it", "seq", s.head.Seq, "readings", m.readings, "next", s.limit)
 	}
+	return false
 }
 
-// accepted notes that m was acknowledged, and returns whether that convicts the head.
-func (s *suspect) accepted(m *message) (guilty bool) {
-	if s.strikes == 0 || m.readings == 0 {
-		return false
-	}
-	guilty = s.probing && s.head.Less(m.start)
-	if guilty || m.start == s.head {
+// accepted notes that m was acknowledged. It returns whether m was the probe of step 3: then m does not count as settled, as the
+// suspect before it is not.
+func (s *suspect) accepted(m *message) (probe bool) {
+	switch {
+	case s.strikes == 0 || m.readings == 0:
+	case s.probing && s.head.Less(m.start):
+		s.probing, s.proving = false, true
+		return true
+	case m.start == s.head:
 		*s = suspect{}
 	}
-	return guilty
+	return false
 }
 
 // window is how many messages may be in flight: while there is a suspicion one, so that the blame is certain.
@@ -62,12 +74,4 @@ func (s *suspect) window(n int) int {
 		return 1
 	}
 	return n
-}
-
-// passOver is the reading that the next link leaves out, if there is one.
-func (s *suspect) passOver() (at queue.Position, ok bool) { return s.head, s.probing }
-
-// rejected is the loss of the reading at guilty, which stands before m in m's stream.
-func rejected(m *message, guilty queue.Position) queue.Loss {
-	return queue.Loss{Stream: m.stream, Seq: guilty.Seq, Count: 1, Reason: queue.Rejected}
 }
