@@ -33,11 +33,9 @@
 //
 // # Time
 //
-// A Stamp holds two times, and both are read from the kernel one after the other, so their difference trembles by
-// microseconds and, where a sampler cuts stamps to whole milliseconds, by one of those. Were each such tremor recorded,
-// every reading would cost a clock entry. So a difference is kept, from block to block, until it is 2 ms off, and only one of
-// the two times is exact, the one that counts: the wall time of a synced reading, because that is what is sent and what makes
-// times of one series rise; the boot time of an unsynced reading, because its wall time is not trusted and is worked out anew
-// from the boot time once the clock is known. The other one is within 2 ms. Whatever comes out, it comes out the same each
-// time the block is read.
+// A Stamp holds two times. Both are read from the kernel, one after the other, so their difference trembles by microseconds,
+// or by milliseconds on a busy board. The wall time always comes back exactly: it is what is sent, and it is what makes the
+// times of a series rise. The boot time of an unsynced reading comes back exactly too, because from it the time is worked out
+// anew once the clock is known; there each tremor costs two or three bytes a poll. The boot time of a synced reading is never needed
+// again, so its difference to the wall time is kept, from block to block, until it is 2 ms off.
 package record

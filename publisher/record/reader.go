@@ -31,7 +31,7 @@ const (
 type Item struct {
 	Series   *Series
 	Boot     int64 // microseconds since boot; within 2 ms when Synced, else exact
-	Wall     int64 // microseconds since 1970 UTC; exact when Synced, else within 2 ms of what the clock showed
+	Wall     int64 // microseconds since 1970 UTC, as the clock stood
 	Synced   bool  // the wall time could be trusted
 	Kind     Kind
 	Decimals uint8         // 0 to 9, of Kind Decimal; the fewest that do

@@ -29,7 +29,8 @@ const (
 	flagsMask  = flagSame | flagNext
 )
 
-// slack, in microseconds, is how far the difference of wall and boot time may be off before it is recorded anew.
+// slack, in microseconds, is how far the difference of wall and boot time may be off before it is recorded anew while the
+// clock is synced.
 const slack = 2000
 
 // maxKnown bounds the series that a Writer remembers; past it, it starts afresh. Only a source that makes up names gets there.
@@ -178,7 +179,7 @@ func (w *Writer) define(r *sensors.Reading, s *series) *series {
 func (w *Writer) clock(stamp clock.Stamp) int64 {
 	wall, boot := micros(stamp.Wall), micros(stamp.Boot)
 	off := wall - boot - w.offset
-	if !w.held || off >= slack || off <= -slack {
+	if !w.held || !stamp.Synced || off >= slack || off <= -slack {
 		w.offset = wall - boot
 	}
 	if !w.clocked || w.offset != w.recorded || stamp.Synced != w.synced {
@@ -189,10 +190,7 @@ func (w *Writer) clock(stamp clock.Stamp) int64 {
 		w.buf = binary.AppendVarint(append(w.buf, tag), w.offset-w.recorded)
 		w.held, w.clocked, w.synced, w.recorded = true, true, stamp.Synced, w.offset
 	}
-	if stamp.Synced {
-		return wall - w.offset
-	}
-	return boot
+	return wall - w.offset
 }
 
 // Take ends the block and returns it; the next Add starts another one. The bytes are the caller's. Without readings it is nil.
