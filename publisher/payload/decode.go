@@ -183,8 +183,8 @@ func (d decoder) exactly(want json.Token) error {
 }
 
 func (d decoder) skip() error {
-	var any json.RawMessage
-	return d.dec.Decode(&any)
+	var value json.RawMessage
+	return d.dec.Decode(&value)
 }
 
 // text reads a string that is not empty.

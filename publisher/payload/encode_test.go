@@ -247,6 +247,16 @@ func TestRepaired(t *testing.T) {
 	}
 }
 
+// TestColumnsOfOneKind: should a quantity ever change from numbers to states, a column still holds one of them.
+func TestColumnsOfOneKind(t *testing.T) {
+	its := items(t, []sensors.Reading{example()[2], example()[2]})
+	its[1].Kind, its[1].Mantissa, its[1].Value = record.Decimal, 1, 1
+	message := encode(newEncoder(t, "columns"), Header{Device: "pi", Stream: stream}, its)
+	if err := validate(schemas(t)["columns"], message); err != nil {
+		t.Errorf("%s: %v", message, err)
+	}
+}
+
 func TestNumbers(t *testing.T) {
 	for _, c := range []struct {
 		us              int64

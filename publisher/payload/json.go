@@ -15,7 +15,7 @@ type rows struct {
 }
 
 func (e *rows) Begin(h Header) {
-	e.ends, e.time = e.ends[:0], e.time[:0]
+	e.ends = e.ends[:0]
 	b := record.AppendQuoted(append(e.buf[:0], `{"device":`...), h.Device)
 	b = h.appendIdentity(append(b, ','))
 	e.buf = append(h.appendRest(b), `,"readings":[`...)
