@@ -1,0 +1,152 @@
+package bus
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"syscall"
+
+	"periph.io/x/conn/v3/i2c"
+	"periph.io/x/conn/v3/physic"
+
+	"pinhole/sensors"
+	"pinhole/sensors/kind"
+)
+
+// I2C returns a bus by number: "1" is /dev/i2c-1. It is opened at the first call, and again at the next if that failed.
+func (s *Set) I2C(number string) (i2c.Bus, error) {
+	n, err := strconv.Atoi(number)
+	if err != nil || n < 0 {
+		return nil, &sensors.Error{Class: sensors.Absent, Op: "i2c-" + number, Err: errors.New("not a bus number")}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil, &sensors.Error{Class: sensors.IO, Op: "i2c-" + number, Err: fs.ErrClosed}
+	}
+	b := s.buses[n]
+	if b == nil {
+		b = &bus{set: s, number: n}
+		s.buses[n] = b
+	}
+	b.forget() // whoever opens a part wants to know whether a kernel driver has come since
+	if _, err := b.handle(); err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// bus is one I2C bus, whose handle is renewed when the adapter was unplugged and has come back.
+type bus struct {
+	set    *Set
+	number int
+	free   [2]atomic.Uint64 // a bit for each address that no kernel driver was found at
+
+	mu sync.Mutex
+	h  i2c.BusCloser
+}
+
+// String returns the bus's name: "i2c-1".
+func (b *bus) String() string { return "i2c-" + strconv.Itoa(b.number) }
+
+// SetSpeed always fails: Linux sets the speed at boot.
+func (b *bus) SetSpeed(physic.Frequency) error {
+	return fmt.Errorf("%s: the speed is fixed at boot (dtparam=i2c_arm_baudrate)", b)
+}
+
+// Tx makes one transfer. It cannot be cancelled: a stuck bus blocks until the adapter gives up, about a second.
+func (b *bus) Tx(addr uint16, w, r []byte) error {
+	if addr > 0x7F {
+		return &sensors.Error{Class: sensors.IO, Op: fmt.Sprintf("transfer (0x%02x)", addr), Err: errors.New("not an address of 7 bits")}
+	}
+	if err := b.check(addr); err != nil {
+		return err
+	}
+	h, err := b.handle()
+	if err != nil {
+		return err
+	}
+	err = kind.I2CError(addr, h.Tx(addr, w, r))
+	if err != nil {
+		b.forget()
+		if errors.Is(err, syscall.ENODEV) { // the adapter is gone; one that comes back needs a new handle
+			b.close()
+		}
+	}
+	return err
+}
+
+// handle opens the bus unless it is open.
+func (b *bus) handle() (i2c.BusCloser, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.h != nil {
+		return b.h, nil
+	}
+	path := filepath.Join(b.set.root, "dev", b.String())
+	fail := func(err error) error {
+		e := &sensors.Error{Class: sensors.ClassOf(err), Op: b.String(), Err: err}
+		switch {
+		case errors.Is(err, fs.ErrNotExist) && b.number != 1:
+			e.Hint = "`ls /dev/i2c-*` shows the buses that there are; the one on the header is 1"
+		case errors.Is(err, fs.ErrNotExist):
+			e.Hint = "switch I2C on: sudo raspi-config nonint do_i2c 0, or dtparam=i2c_arm=on in config.txt, then modprobe i2c-dev"
+		case errors.Is(err, fs.ErrPermission):
+			e.Hint = "add the user to group i2c"
+		}
+		return e
+	}
+	f, err := os.OpenFile(path, os.O_RDWR, 0) // periph's answer to a missing or refused file has lost the reason
+	if err != nil {
+		return nil, fail(err)
+	}
+	f.Close()
+	h, err := b.set.open(b.number)
+	if err != nil {
+		return nil, fail(err)
+	}
+	b.h = h
+	return h, nil
+}
+
+// check refuses an address that a driver of the kernel has: a transfer would go through, and disturb it.
+func (b *bus) check(addr uint16) error {
+	word, bit := &b.free[addr>>6&1], uint64(1)<<(addr&63)
+	if word.Load()&bit != 0 {
+		return nil
+	}
+	dir := filepath.Join(b.set.root, "sys/bus/i2c/devices", fmt.Sprintf("%d-%04x", b.number, addr))
+	driver, err := os.Readlink(filepath.Join(dir, "driver"))
+	if err != nil {
+		word.Or(bit)
+		return nil
+	}
+	driver = filepath.Base(driver)
+	return &sensors.Error{Class: sensors.Busy, Op: fmt.Sprintf("address 0x%02x", addr),
+		Err: fmt.Errorf("the kernel's driver %s has it", driver),
+		Hint: fmt.Sprintf("read it by kind iio or hwmon, or remove the overlay from config.txt, or: echo %d-%04x | sudo tee %s/unbind",
+			b.number, addr, filepath.Join("/sys/bus/i2c/drivers", driver))}
+}
+
+// forget has every address checked again.
+func (b *bus) forget() {
+	b.free[0].Store(0)
+	b.free[1].Store(0)
+}
+
+// close closes the handle. A later transfer opens a new one.
+func (b *bus) close() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.h == nil {
+		return nil
+	}
+	err := b.h.Close()
+	b.h = nil
+	return err
+}

@@ -1,0 +1,178 @@
+package bus
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"periph.io/x/conn/v3/i2c"
+	"periph.io/x/conn/v3/physic"
+
+	"pinhole/sensors"
+)
+
+// fakeBus answers as periph's handle does: with texts in place of errno values.
+type fakeBus struct {
+	err    error
+	closed int
+	tx     int
+}
+
+func (f *fakeBus) String() string                  { return "fake" }
+func (f *fakeBus) SetSpeed(physic.Frequency) error { return nil }
+func (f *fakeBus) Close() error                    { f.closed++; return nil }
+func (f *fakeBus) Tx(_ uint16, _, r []byte) error {
+	f.tx++
+	clear(r)
+	return f.err
+}
+
+// board makes a Set on a folder with the given device files, and handles that are taken from the list.
+func board(t *testing.T, devices []string, handles ...*fakeBus) *Set {
+	t.Helper()
+	root := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(root, "dev"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range devices {
+		if err := os.WriteFile(filepath.Join(root, "dev", d), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := New(root, "/state")
+	s.open = func(int) (i2c.BusCloser, error) {
+		if len(handles) == 0 {
+			return nil, errors.New("opened too often")
+		}
+		h := handles[0]
+		handles = handles[1:]
+		return h, nil
+	}
+	return s
+}
+
+func TestI2CIsOpenedOnce(t *testing.T) {
+	h := &fakeBus{}
+	s := board(t, []string{"i2c-1"}, h)
+	a, err := s.I2C("1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := s.I2C("1")
+	if err != nil || a != b {
+		t.Errorf("second call: %v, %v", b, err)
+	}
+	if a.String() != "i2c-1" || s.State() != "/state" {
+		t.Errorf("named %q, state %q", a, s.State())
+	}
+	if err := a.Tx(0x76, []byte{0xD0}, make([]byte, 1)); err != nil || h.tx != 1 {
+		t.Errorf("transfer: %v, %d", err, h.tx)
+	}
+	if err := a.Tx(0x80, nil, nil); err == nil || h.tx != 1 {
+		t.Errorf("address 0x80: %v", err)
+	}
+	if err := errors.Join(s.Close(), s.Close()); err != nil || h.closed != 1 {
+		t.Errorf("closed twice: %v, handle %d times", err, h.closed)
+	}
+	if _, err := s.I2C("1"); !errors.Is(err, fs.ErrClosed) {
+		t.Errorf("after close: %v", err)
+	}
+}
+
+func TestI2CMissing(t *testing.T) {
+	s := board(t, nil, &fakeBus{})
+	for number, hint := range map[string]string{"1": "dtparam=i2c_arm=on", "3": "ls /dev/i2c-*", "x": "", "-1": ""} {
+		_, err := s.I2C(number)
+		if e, ok := errors.AsType[*sensors.Error](err); !ok || e.Class != sensors.Absent || !strings.Contains(e.Hint, hint) {
+			t.Errorf("bus %s: %v, %+v", number, err, e)
+		}
+	}
+	// The module is loaded later: the next call opens it.
+	if err := os.WriteFile(filepath.Join(s.root, "dev/i2c-1"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.I2C("1"); err != nil {
+		t.Errorf("after it has come: %v", err)
+	}
+}
+
+func TestI2CDenied(t *testing.T) {
+	if os.Geteuid() == 0 {
+		t.Skip("root is denied nothing")
+	}
+	s := board(t, []string{"i2c-1"}, &fakeBus{})
+	if err := os.Chmod(filepath.Join(s.root, "dev/i2c-1"), 0); err != nil {
+		t.Fatal(err)
+	}
+	_, err := s.I2C("1")
+	if e, ok := errors.AsType[*sensors.Error](err); !ok || e.Class != sensors.Denied || e.Hint != "add the user to group i2c" {
+		t.Errorf("%v, %+v", err, e)
+	}
+}
+
+func TestI2CTaken(t *testing.T) {
+	h := &fakeBus{}
+	s := board(t, []string{"i2c-1"}, h)
+	dir := filepath.Join(s.root, "sys/bus/i2c/devices/1-0076")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	b, err := s.I2C("1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Tx(0x76, []byte{0}, nil); err != nil {
+		t.Errorf("a device without a driver: %v", err)
+	}
+	if err := os.Symlink("../../drivers/bmp280", filepath.Join(dir, "driver")); err != nil {
+		t.Fatal(err)
+	}
+	if b, err = s.I2C("1"); err != nil { // as the next one to open a part there does
+		t.Fatal(err)
+	}
+	err = b.Tx(0x76, []byte{0}, nil)
+	e, ok := errors.AsType[*sensors.Error](err)
+	if !ok || e.Class != sensors.Busy || !strings.Contains(err.Error(), "bmp280") || !strings.Contains(e.Hint, "1-0076") || h.tx != 1 {
+		t.Errorf("taken: %v, %+v, %d transfers", err, e, h.tx)
+	}
+	if err := b.Tx(0x77, []byte{0}, nil); err != nil {
+		t.Errorf("its neighbour: %v", err)
+	}
+}
+
+// TestI2CUnplugged pulls a USB adapter and plugs it in again.
+func TestI2CUnplugged(t *testing.T) {
+	first, second := &fakeBus{}, &fakeBus{}
+	s := board(t, []string{"i2c-1"}, first, second)
+	b, err := s.I2C("1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	first.err = errors.New("sysfs-i2c: remote I/O error")
+	if err := b.Tx(0x76, []byte{0}, nil); sensors.ClassOf(err) != sensors.Absent || first.closed != 0 {
+		t.Errorf("nobody there: %v, closed %d", err, first.closed)
+	}
+	first.err = errors.New("sysfs-i2c: no such device")
+	if err := b.Tx(0x76, []byte{0}, nil); !errors.Is(err, syscall.ENODEV) || first.closed != 1 {
+		t.Errorf("pulled: %v, closed %d", err, first.closed)
+	}
+	if err := b.Tx(0x76, []byte{0}, nil); err != nil || second.tx != 1 {
+		t.Errorf("plugged in again: %v, %d transfers", err, second.tx)
+	}
+}
+
+func TestI2CAllocates(t *testing.T) {
+	s := board(t, []string{"i2c-1"}, &fakeBus{})
+	b, err := s.I2C("1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, r := []byte{0xD0}, make([]byte, 1)
+	if n := testing.AllocsPerRun(100, func() { b.Tx(0x76, w, r) }); n != 0 {
+		t.Errorf("%v allocations a transfer", n)
+	}
+}
