@@ -1,0 +1,187 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"go.yaml.in/yaml/v4"
+
+	"pinhole/cmd/pinhole/internal/nearest"
+	"pinhole/sensors/kind"
+)
+
+const (
+	maxName      = 128   // characters of a device's or sensor's name
+	maxSensors   = 20000 // one agent is made for that many series
+	defaultEvery = 10 * time.Second
+	minEvery     = 10 * time.Millisecond
+	maxEvery     = 7 * 24 * time.Hour
+)
+
+// badName says what is wrong with the name of a device or a sensor; "" if nothing.
+func badName(s string) string {
+	switch {
+	case s == "":
+		return "is empty"
+	case len(s) > maxName:
+		return fmt.Sprintf("has %d characters, more than %d", len(s), maxName)
+	case s == "." || s == "..":
+		return quote(s) + " is no name"
+	}
+	for _, r := range s {
+		if (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '.' && r != '_' && r != '-' {
+			return fmt.Sprintf("%s holds %q", quote(s), r)
+		}
+	}
+	return ""
+}
+
+const nameHint = "use A-Z a-z 0-9 . _ -"
+
+func (p *parser) sensors(v value) []Sensor {
+	items := v.list()
+	if v.null() || v.node.Kind == yaml.SequenceNode && len(items) == 0 {
+		v.problem("there is none", "add `- {name: board, kind: host}`, or another of `pinhole kinds`")
+		return nil
+	}
+	if len(items) > maxSensors {
+		v.problem(fmt.Sprintf("there are %d, more than %d", len(items), maxSensors), "")
+		return nil
+	}
+	all := make([]Sensor, 0, len(items))
+	names := make(map[string]string, len(items)) // name -> path of the first
+	for _, item := range items {
+		all = append(all, p.sensor(item, names))
+	}
+	if len(p.problems) == 0 {
+		p.neighbours(all, items)
+	}
+	return all
+}
+
+func (p *parser) sensor(v value, names map[string]string) (s Sensor) {
+	if v.null() {
+		if v.node != nil {
+			v.problem("is empty", "write {name: ..., kind: ...}, or remove the entry")
+		}
+		return s
+	}
+	o, ok := v.object()
+	if !ok {
+		return s
+	}
+	s.Name = p.sensorName(o, names)
+	every := o.get("every")
+	filters := o.get("filters")
+	k := p.kindOf(o)
+	if k == nil {
+		every.duration(defaultEvery, minEvery, maxEvery)
+		p.filters(filters)
+		return s // which other keys are right, only the kind could tell
+	}
+	s.Kind = *k
+	if k.Event {
+		if every.node != nil {
+			every.problem("kind "+k.Name+" reports events as they happen; it is not polled", "remove `every`")
+		}
+	} else {
+		s.Every = every.duration(defaultEvery, minEvery, maxEvery)
+	}
+	s.Params, ok = p.fill(o, k.Keys)
+	if ok && k.Check != nil {
+		for _, bad := range k.Check(s.Params) {
+			path := v.path
+			if bad.Key != "" {
+				path = join(path, bad.Key)
+			}
+			p.addAt(path, bad.Message, bad.Hint)
+			ok = false
+		}
+	}
+	s.Filters = p.filters(filters)
+	if ok {
+		p.filtersFit(filters, &s)
+	}
+	o.done()
+	return s
+}
+
+func (p *parser) sensorName(o *object, names map[string]string) string {
+	v := o.get("name")
+	if v.node == nil {
+		if !o.has("name") {
+			p.add(o.at, v.path, "is missing", "give each sensor a name of its own, such as `name: air`")
+		}
+		return ""
+	}
+	s, ok := v.scalar()
+	if !ok {
+		return ""
+	}
+	if what := badName(s); what != "" {
+		v.problem(what, nameHint)
+		return s
+	}
+	if first, taken := names[s]; taken {
+		v.problem(fmt.Sprintf("%s is the name of %s too", quote(s), first), "give each sensor a name of its own")
+		return s
+	}
+	names[s] = o.path
+	return s
+}
+
+// kindOf returns the kind that a sensor names; nil, with the problem reported, if there is none.
+func (p *parser) kindOf(o *object) *kind.Kind {
+	v := o.get("kind")
+	if v.node == nil {
+		if !o.has("kind") {
+			p.add(o.at, v.path, "is missing", "`pinhole kinds` lists them")
+		}
+		return nil
+	}
+	s, ok := v.scalar()
+	if !ok {
+		return nil
+	}
+	if i := slices.IndexFunc(p.o.Kinds, func(k kind.Kind) bool { return k.Name == s }); i >= 0 {
+		return &p.o.Kinds[i]
+	}
+	known := make([]string, len(p.o.Kinds))
+	for i, k := range p.o.Kinds {
+		known[i] = k.Name
+	}
+	hint := "`pinhole kinds` lists them"
+	if n := nearest.Of(s, known); n != "" {
+		hint = "did you mean " + n + "?"
+	}
+	v.problem("unknown kind "+quote(s), hint)
+	return nil
+}
+
+// neighbours warns of sensors that read the same part, which is allowed and seldom meant.
+func (p *parser) neighbours(all []Sensor, items []value) {
+	seen := make(map[string]string)
+	for i := range all {
+		s := &all[i]
+		for _, k := range s.Kind.Keys {
+			var part string
+			switch k.Type {
+			case kind.Address:
+				part = fmt.Sprintf("I2C bus %v, address 0x%02x", s.Params["bus"], s.Params[k.Name])
+			case kind.Pin:
+				part = "line " + s.Params.String(k.Name)
+			default:
+				continue
+			}
+			if !s.Params.Has(k.Name) {
+				continue
+			}
+			if first, taken := seen[part]; taken {
+				p.warnAt(join(items[i].path, k.Name), part+" is read by "+first+" too", "one sensor a part is enough")
+				continue
+			}
+			seen[part] = items[i].path
+		}
+	}
+}
