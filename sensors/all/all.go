@@ -1,0 +1,24 @@
+// Package all is the table of kinds: the only place that names every driver. The same rows check the configuration, print
+// `pinhole kinds`, fill the README's table and are opened by the agent.
+package all
+
+import (
+	"cmp"
+	"slices"
+
+	"pinhole/sensors/bme280"
+	"pinhole/sensors/gpio"
+	"pinhole/sensors/host"
+	"pinhole/sensors/kind"
+	"pinhole/sensors/mock"
+	"pinhole/sensors/replay"
+)
+
+// Kinds returns every kind, sorted by name.
+func Kinds() []kind.Kind {
+	list := []kind.Kind{host.Kind(), mock.Kind(), replay.Kind()}
+	list = append(list, bme280.Kinds()...)
+	list = append(list, gpio.Kinds()...)
+	slices.SortFunc(list, func(a, b kind.Kind) int { return cmp.Compare(a.Name, b.Name) })
+	return list
+}
