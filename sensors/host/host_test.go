@@ -11,6 +11,7 @@ import (
 
 	"pinhole/sensors"
 	"pinhole/sensors/kind"
+	"pinhole/sensors/sim"
 )
 
 // board is a board of which only Root counts.
@@ -134,6 +135,21 @@ func TestHere(t *testing.T) {
 	}
 }
 
+// The simulated board has every source.
+func TestSimulatedBoard(t *testing.T) {
+	b := sim.New(sim.Options{})
+	defer b.Close()
+	list := sense(t, b.Root(), nil)
+	if len(list) != len(metrics()) {
+		t.Errorf("got %+v", list)
+	}
+	for _, m := range list {
+		if m.Err != "" {
+			t.Errorf("got %+v", m)
+		}
+	}
+}
+
 // find returns the measurement of q.
 func find(list []sensors.Measurement, q sensors.Quantity) (m sensors.Measurement, ok bool) {
 	i := slices.IndexFunc(list, func(m sensors.Measurement) bool { return m.Quantity == q })
@@ -160,7 +176,7 @@ func TestSources(t *testing.T) {
 		{"a zone of something else", map[string]string{zone + "0/type": "iwlwifi_1\n"}, nil, sensors.Temperature, nil},
 		{"the better zone", map[string]string{zone + "0/type": "acpitz\n", zone + "11/type": "x86_pkg_temp\n", zone + "11/temp": "61000\n"},
 			nil, sensors.Temperature, 61.0},
-		{"the lowest zone of three", map[string]string{zone + "10/type": "cpu-thermal\n", zone + "10/temp": "1\n",
+		{"the lowest zone of two", map[string]string{zone + "10/type": "cpu-thermal\n", zone + "10/temp": "1\n",
 			zone + "2/type": "cpu-thermal\n", zone + "2/temp": "2\n", zone + "0": "-"}, nil, sensors.Temperature, 0.002},
 		{"frost", map[string]string{zone + "0/temp": "-5250\n"}, nil, sensors.Temperature, -5.25},
 		{"a zone out of order", map[string]string{zone + "0/temp": "-274000\n"}, nil, sensors.Temperature, sensors.Range},

@@ -37,7 +37,9 @@ func open(_ context.Context, _ kind.Board, p kind.Params) (any, error) {
 }
 
 // errInjected is the cause of the failures that were asked for.
-var errInjected = &sensors.Error{Class: sensors.IO, Op: "mock", Err: errors.New("injected fault"), Hint: "the key faults asked for it"}
+var errInjected = &sensors.Error{
+	Class: sensors.IO, Op: "mock", Err: errors.New("injected fault"), Hint: "the key faults asked for it",
+}
 
 // Sense gives the next value, or fails, or hangs until ctx ends.
 func (m *mock) Sense(ctx context.Context) ([]sensors.Measurement, error) {

@@ -1,10 +1,10 @@
-// Package replay is the kind `replay`: it plays back readings from a CSV file, at the pace at which they were taken, faster, or as
-// fast as they can be read.
+// Package replay is the kind `replay`: it plays back readings from a CSV file, at the pace at which they were taken, faster, or
+// as fast as they can be read.
 //
-// It promises to stream: a file of any size costs one buffer, and a row costs no allocation once its sensor has been seen. Every row
-// becomes a reading, or an error reading whose cause names file and line; a bad row does not stop the rows after it. The time of a row
-// is handed on as it stands, without looking at the clock. What becomes of a row that is older than the one before it is left to the
-// sampler.
+// It promises to stream: a file of any size costs one buffer, and a row costs no allocation once its sensor has been seen. Every
+// row becomes a reading, or an error reading whose cause names file and line; a bad row does not stop the rows after it. The time
+// of a row is handed on as it stands, without looking at the clock. What becomes of a row that is older than the one before it is
+// left to the sampler.
 package replay
 
 import (
