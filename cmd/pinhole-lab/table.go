@@ -1,0 +1,134 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"pinhole/cmd/internal/judge"
+	"pinhole/cmd/internal/lab"
+)
+
+// history is how many values a sparkline shows.
+const history = 24
+
+// row is one series on screen.
+type row struct {
+	last   judge.Reading
+	count  int
+	values []float64
+}
+
+// table holds what arrived last of each series.
+type table struct {
+	mu     sync.Mutex
+	device string
+	rows   []*row // sorted by sensor, then quantity
+}
+
+func (t *table) add(b *judge.Batch) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.device = b.Device
+	for i := range b.Readings {
+		r := &b.Readings[i]
+		at, found := slices.BinarySearchFunc(t.rows, r, func(x *row, r *judge.Reading) int {
+			return cmp.Or(strings.Compare(x.last.Sensor, r.Sensor), strings.Compare(x.last.Quantity, r.Quantity))
+		})
+		if !found {
+			t.rows = slices.Insert(t.rows, at, &row{})
+		}
+		x := t.rows[at]
+		x.last = *r
+		x.count++
+		if r.Error == "" {
+			if len(x.values) == history {
+				x.values = append(x.values[:0], x.values[1:]...)
+			}
+			x.values = append(x.values, r.Value)
+		}
+	}
+}
+
+// header tells the connection and the totals.
+func (t *table) header(l *lab.Lab, now time.Time) []string {
+	link := "waiting for the agent to connect"
+	if peers := l.Peers(); len(peers) > 0 {
+		p := peers[0]
+		link = fmt.Sprintf("connected for %s: %s, ALPN %s, client certificate %s", age(now.Sub(p.Since)), p.TLS,
+			cmp.Or(p.ALPN, "none"), cmp.Or(p.Certificate, "none"))
+	}
+	n := l.Judge().Totals()
+	return []string{
+		fmt.Sprintf("Pinhole demo: %s -> mqtts://%s", cmp.Or(t.device, "simulated board"), l.Addr()),
+		link,
+		fmt.Sprintf("%d messages, %d readings, %s on the wire, %d again, lost %d", n.Messages, n.Readings, size(l.Stats().Received),
+			n.Duplicates, n.Claimed),
+	}
+}
+
+// lines draws the whole table. Sparklines are left out where the terminal may not have the characters.
+func (t *table) lines(l *lab.Lab, now time.Time, spark bool) []string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	out := append(t.header(l, now), "", fmt.Sprintf("%-10s %-18s %16s %8s %7s", "SENSOR", "QUANTITY", "VALUE", "AGE", "COUNT"))
+	for _, x := range t.rows {
+		line := fmt.Sprintf("%-10s %-18s %16s %8s %7d", x.last.Sensor, x.last.Quantity, people(&x.last),
+			age(now.Sub(time.Unix(0, x.last.Time))), x.count)
+		if spark {
+			line += "  " + sparkline(x.values)
+		}
+		out = append(out, line)
+	}
+	return out
+}
+
+// brief is one line for a log.
+func (t *table) brief(l *lab.Lab, since time.Duration) string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	n := l.Judge().Totals()
+	var b strings.Builder
+	fmt.Fprintf(&b, "%3.0f s: %d readings in %d messages", since.Seconds(), n.Readings, n.Messages)
+	for i, x := range t.rows {
+		sep := ", "
+		if i == 0 {
+			sep = ": "
+		}
+		fmt.Fprintf(&b, "%s%s %s %s", sep, x.last.Sensor, x.last.Quantity, people(&x.last))
+	}
+	return b.String()
+}
+
+// screen draws over what it drew before. It needs a terminal that knows ANSI's cursor moves.
+type screen struct {
+	w     io.Writer
+	size  func() (width, height int)
+	drawn int
+}
+
+func (s *screen) draw(lines []string) error {
+	width, height := s.size()
+	if len(lines) > height-1 {
+		lines = lines[:max(height-1, 1)]
+	}
+	var b strings.Builder
+	if s.drawn > 0 {
+		fmt.Fprintf(&b, "\x1b[%dA", s.drawn)
+	}
+	b.WriteString("\r\x1b[J")
+	for _, line := range lines {
+		if runes := []rune(line); len(runes) > width-1 {
+			line = string(runes[:max(width-1, 1)])
+		}
+		b.WriteString(line)
+		b.WriteByte('\n')
+	}
+	s.drawn = len(lines)
+	_, err := io.WriteString(s.w, b.String())
+	return err
+}
