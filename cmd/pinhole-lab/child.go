@@ -43,11 +43,12 @@ func findAgent(given string) (string, error) {
 func startChild(path string, args ...string) (*child, error) {
 	c := &child{cmd: exec.Command(path, args...), done: make(chan struct{})}
 	c.cmd.Stdout, c.cmd.Stderr = &c.log, &c.log
-	c.cmd.SysProcAttr = childAttr()
+	// Should the demo itself be killed, the kernel ends the agent. It watches the thread that started it, which therefore stays
+	// locked until the agent has ended.
+	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
 	c.cmd.WaitDelay = time.Second // for grandchildren that hold its output open
 	started := make(chan error)
 	go func() {
-		// Linux ends the agent together with the thread that started it, which therefore stays until the agent has ended.
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 		err := c.cmd.Start()
