@@ -3,7 +3,6 @@ package kind
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -13,32 +12,17 @@ import (
 	"pinhole/sensors"
 )
 
-// I2CKeys are the keys that every I2C part has: bus and address. The part's usual address comes first; Check it with
-// CheckI2C, as a range of addresses is seldom without holes.
+// I2CKeys are the keys that every I2C part has: bus and address. The part's usual address comes first.
 func I2CKeys(address int64, others ...int64) []Key {
+	var list []string
+	for _, a := range append([]int64{address}, others...) {
+		list = append(list, fmt.Sprintf("0x%02x", a))
+	}
 	return []Key{
 		{Name: "bus", Type: Int, Help: "number of the I2C bus: 1 is /dev/i2c-1, the one on the header", Default: int64(1),
 			Min: new(0.0), Max: new(255.0)},
-		{Name: "address", Type: Address, Help: "address of the part: " + addresses(address, others), Default: address},
+		{Name: "address", Type: Address, Help: "address of the part: " + strings.Join(list, " or "), Default: address, Enum: list},
 	}
-}
-
-// CheckI2C reports an address at which this part cannot be.
-func CheckI2C(p Params, address int64, others ...int64) []Problem {
-	a := p.Int("address")
-	if a == address || slices.Contains(others, a) {
-		return nil
-	}
-	return []Problem{{Key: "address", Message: fmt.Sprintf("0x%02x is no address of this part", a), Hint: "use " + addresses(address, others)}}
-}
-
-func addresses(first int64, others []int64) string {
-	var s strings.Builder
-	fmt.Fprintf(&s, "0x%02x", first)
-	for _, a := range others {
-		fmt.Fprintf(&s, " or 0x%02x", a)
-	}
-	return s.String()
 }
 
 // I2CBus is the Bus of a kind with I2CKeys: the worker "i2c-1".

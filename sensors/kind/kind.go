@@ -75,9 +75,9 @@ type Key struct {
 	Required bool
 	Default  any      // of the type above; nil: absent unless given
 	Min, Max *float64 // bounds of Int, Float and, in seconds, Duration; nil: none
-	Enum     []string
-	Keys     []Key // of a Map
-	Elem     *Key  // of a List
+	Enum     []string // the words of an Enum; of an Address, those that are possible, in hex
+	Keys     []Key    // of a Map
+	Elem     *Key     // of a List
 }
 
 // Params holds a sensor's checked keys, with defaults filled in. The getters return the zero value for an absent key; a value

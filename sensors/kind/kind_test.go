@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -82,11 +84,12 @@ func TestWithDefaults(t *testing.T) {
 	}
 }
 
-func TestCheckI2C(t *testing.T) {
-	if p := CheckI2C(Params{"address": int64(0x77)}, 0x76, 0x77); p != nil {
-		t.Errorf("0x77: %v", p)
+func TestI2CKeys(t *testing.T) {
+	keys := I2CKeys(0x76, 0x77)
+	if a := keys[1]; !slices.Equal(a.Enum, []string{"0x76", "0x77"}) || a.Default != int64(0x76) || !strings.Contains(a.Help, "0x76 or 0x77") {
+		t.Errorf("%+v", a)
 	}
-	if p := CheckI2C(Params{"address": int64(0x75)}, 0x76, 0x77); len(p) != 1 || p[0].Key != "address" {
-		t.Errorf("0x75: %v", p)
+	if got := I2CBus(WithDefaults(keys, Params{"bus": int64(3)})); got != "i2c-3" {
+		t.Errorf("worker %s", got)
 	}
 }
