@@ -16,6 +16,7 @@ type bmx280 struct {
 	cal   bmxConstants
 
 	awake    time.Time // it does not answer before
+	copied   time.Time // the constants cannot be read before
 	ctrlHum  byte      // written, and in force from the next write to ctrl_meas on
 	done     time.Time // end of the conversion under way; zero: none
 	sampled  time.Time // when that began
@@ -36,7 +37,9 @@ const (
 
 	bmxResetWord = 0xB6
 	bmxMeasuring = 1 << 3
+	bmxCopying   = 1 << 0
 	bmxStartup   = 2 * time.Millisecond
+	bmxCopy      = 3 * time.Millisecond // longer than real parts take: drivers have a bit to look at
 )
 
 func newBME280(e Env) Chip { return newBMX280(e, 0x60, true) }
@@ -55,8 +58,9 @@ func (c *bmx280) Power(now time.Time) {
 	if c.humid {
 		c.Mem[0xFD] = 0x80
 	}
-	c.cal.burn(&c.Mem, c.humid)
+	c.Mem[bmxStatus] = bmxCopying
 	c.awake, c.done, c.ctrlHum = now.Add(bmxStartup), time.Time{}, 0
+	c.copied = c.awake.Add(bmxCopy)
 }
 
 // Tx implements Chip.
@@ -76,8 +80,12 @@ func (c *bmx280) Idle(now time.Time) bool {
 	return c.done.IsZero() && c.Mem[bmxCtrlMeas]&3 == 0
 }
 
-// settle ends a conversion whose time has come.
+// settle ends what has had its time: the copying of the constants, and a conversion.
 func (c *bmx280) settle(now time.Time) {
+	if c.Mem[bmxStatus]&bmxCopying != 0 && !now.Before(c.copied) {
+		c.Mem[bmxStatus] &^= bmxCopying
+		c.cal.burn(&c.Mem, c.humid)
+	}
 	if c.done.IsZero() || now.Before(c.done) {
 		return
 	}

@@ -98,6 +98,10 @@ func TestForcedMode(t *testing.T) {
 		if err := bus.Tx(0x76, []byte{0xD0}, r[:1]); err != nil || r[0] != 0x60 {
 			t.Errorf("id % x, %v", r[0], err)
 		}
+		if err := bus.Tx(0x76, []byte{0xF3}, r[:1]); err != nil || r[0] != 1 {
+			t.Errorf("status while it copies its constants %x, %v", r[0], err)
+		}
+		time.Sleep(3 * time.Millisecond)
 		read := func() []byte {
 			if err := bus.Tx(0x76, []byte{0xF2}, r); err != nil {
 				t.Fatal(err)
@@ -123,7 +127,7 @@ func TestForcedMode(t *testing.T) {
 			t.Error("not idle")
 		}
 		b.BrownOut("1", 0x76)
-		time.Sleep(2 * time.Millisecond)
+		time.Sleep(5 * time.Millisecond)
 		if got := read(); got[0] != 0 || got[8] != 0x80 {
 			t.Errorf("after a brown-out % x", got)
 		}
