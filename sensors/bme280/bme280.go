@@ -67,22 +67,27 @@ func open(ctx context.Context, b kind.Board, m model, p kind.Params) (*Dev, erro
 	if err != nil {
 		return nil, err
 	}
-	n := int(p.Int("oversampling"))
-	code := byte(1)
-	for 1<<(code-1) < n {
-		code++
-	}
-	d := &Dev{part: part, model: m, ctrlMeas: code<<5 | code<<2}
-	us := 1250 + 2300*n + 2300*n + 575
-	if m.humid {
-		d.ctrlHum = code
-		us += 2300*n + 575
-	}
-	d.longest = time.Duration(us) * time.Microsecond
+	d := &Dev{part: part, model: m}
+	d.oversample(int(p.Int("oversampling")))
 	if err := d.init(ctx); err != nil {
 		return nil, err
 	}
 	return d, nil
+}
+
+// oversample sets the control registers (DS002 tables 20, 22 and 23) and the longest time of a measurement (section 9.1).
+func (d *Dev) oversample(n int) {
+	code := byte(1)
+	for 1<<(code-1) < n {
+		code++
+	}
+	d.ctrlMeas = code<<5 | code<<2
+	us := 1250 + 2300*n + 2300*n + 575
+	if d.model.humid {
+		d.ctrlHum = code
+		us += 2300*n + 575
+	}
+	d.longest = time.Duration(us) * time.Microsecond
 }
 
 // init finds out that the part is the right one, resets it and reads its constants.

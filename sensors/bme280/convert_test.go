@@ -3,7 +3,12 @@ package bme280
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
+	"time"
+
+	"pinhole/sensors"
+	"pinhole/sensors/kind"
 )
 
 // example is the worked example of DS001 section 3.12.
@@ -86,6 +91,118 @@ func TestHumidity(t *testing.T) {
 		}
 		if seen < 1000 {
 			t.Errorf("h4 %d: only %d points compared", c.h4, seen)
+		}
+	}
+}
+
+// TestHumidityToTheBit pins the whole-number formula where a constant off by one would show. The values were computed by a
+// second transcription of it, in another language.
+func TestHumidityToTheBit(t *testing.T) {
+	usual, negative := example(), example()
+	usual.h3, usual.h5 = 7, 50
+	negative.h1, negative.h2, negative.h3, negative.h4, negative.h5, negative.h6 = 0, 130, 12, -241, -16, -20
+	for _, tt := range []struct {
+		c               *calibration
+		raw, fine, want int64
+	}{
+		{&negative, 13365, 401820, 53060}, {&usual, 37919, 128887, 93222}, {&negative, 36507, 229960, 100828},
+		{&negative, 32908, 235674, 93690}, {&negative, 11173, 401070, 49080}, {&negative, 29240, -78284, 94479},
+		{&negative, 1544, 317440, 32331},
+	} {
+		if got := tt.c.humidity(tt.raw, tt.fine); got != tt.want {
+			t.Errorf("h4 %d: humidity(%d, %d) = %d/1024 %%RH, want %d", tt.c.h4, tt.raw, tt.fine, got, tt.want)
+		}
+	}
+}
+
+func TestCentiCelsius(t *testing.T) {
+	for fine, want := range map[int64]int64{0: 0, 25: 0, 26: 1, 179: 3, 180: 4, -25: 0, -26: -1, -205312: -4010} {
+		if got := centiCelsius(fine); got != want {
+			t.Errorf("centiCelsius(%d) = %d, want %d", fine, got, want)
+		}
+	}
+}
+
+// registers lays raw values out as the part does, from ctrl_hum on.
+func registers(rawT, rawP, rawH int64) []byte {
+	return []byte{0, 0, 0, 0, 0, byte(rawP >> 12), byte(rawP >> 4), byte(rawP << 4), byte(rawT >> 12), byte(rawT >> 4), byte(rawT << 4),
+		byte(rawH >> 8), byte(rawH)}
+}
+
+// TestConvert walks over all that the part could send: no value leaves the part's range, and none in it is refused.
+func TestConvert(t *testing.T) {
+	d := &Dev{part: new(kind.Part), model: bme(), cal: example()}
+	const rawT, rawP, rawH = 519888, 415148, 27135
+	want := []sensors.Measurement{{Quantity: sensors.Temperature, Value: 25.08}, {Quantity: sensors.RelativeHumidity, Value: 32.04},
+		{Quantity: sensors.Pressure, Value: 100653.3}}
+	check := func(rawT, rawP, rawH int64, want []sensors.Measurement) {
+		t.Helper()
+		list, err := d.convert(registers(rawT, rawP, rawH))
+		if want == nil {
+			if list != nil || sensors.ClassOf(err) != sensors.Range {
+				t.Fatalf("raw %d %d %d: %v, %v, want an error of class range", rawT, rawP, rawH, list, err)
+			}
+			return
+		}
+		if err != nil || !slices.Equal(list, want) {
+			t.Fatalf("raw %d %d %d: %v, %v, want %v", rawT, rawP, rawH, list, err, want)
+		}
+	}
+	check(rawT, rawP, rawH, want)
+	fine := d.cal.fine(rawT)
+	for raw := int64(0); raw < 1<<20; raw++ {
+		list, err := d.convert(registers(raw, rawP, rawH))
+		centi := centiCelsius(d.cal.fine(raw))
+		if good := raw != 0x80000 && centi >= -4000 && centi <= 8500; good != (err == nil) || good && list[0].Value != float64(centi)/100 {
+			t.Fatalf("raw temperature %d, %d/100 Cel: %v, %v", raw, centi, list, err)
+		}
+	}
+	for raw := int64(0); raw < 1<<20; raw += 3 {
+		list, err := d.convert(registers(rawT, raw, rawH))
+		p, _ := d.cal.pressure(raw, fine)
+		good := raw != 0x80000 && p >= 30000*256-12 && p <= 110000*256+12
+		if err != nil || good != (list[2].Err == "") || good && math.Abs(list[2].Value-float64(p)/256) > 0.051 || !good && list[2].Value != 0 {
+			t.Fatalf("raw pressure %d, %d/256 Pa: %v, %v", raw, p, list, err)
+		}
+	}
+	for raw := int64(0); raw < 1<<16; raw++ {
+		list, err := d.convert(registers(rawT, rawP, raw))
+		h := d.cal.humidity(raw, fine)
+		good := raw != 0x8000 && h >= -5*1024 && h <= 105*1024
+		v := list[1].Value
+		if err != nil || good != (list[1].Err == "") || good && math.Abs(v-min(max(float64(h)/1024, 0), 100)) > 0.0051 || !good && v != 0 {
+			t.Fatalf("raw humidity %d, %d/1024 %%RH: %v, %v", raw, h, list, err)
+		}
+	}
+	// What the part did not measure is plausible as a number, and so must be known.
+	check(0x80000, rawP, rawH, nil)
+	want[2] = sensors.Measurement{Quantity: sensors.Pressure, Err: sensors.Range}
+	check(rawT, 0x80000, rawH, want)
+	want[1] = sensors.Measurement{Quantity: sensors.RelativeHumidity, Err: sensors.Range}
+	check(rawT, 0x80000, 0x8000, want)
+}
+
+func TestOversample(t *testing.T) {
+	for _, tt := range []struct {
+		n         int
+		hum, meas byte
+		humid     time.Duration
+		dry       time.Duration
+	}{
+		{1, 1, 0x24, 9300 * time.Microsecond, 6425 * time.Microsecond},
+		{2, 2, 0x48, 16200 * time.Microsecond, 11025 * time.Microsecond},
+		{4, 3, 0x6C, 30 * time.Millisecond, 20225 * time.Microsecond},
+		{8, 4, 0x90, 57600 * time.Microsecond, 38625 * time.Microsecond},
+		{16, 5, 0xB4, 112800 * time.Microsecond, 75425 * time.Microsecond},
+	} {
+		wet, dry := &Dev{model: bme()}, &Dev{model: bmp()}
+		wet.oversample(tt.n)
+		dry.oversample(tt.n)
+		if wet.ctrlHum != tt.hum || wet.ctrlMeas != tt.meas || wet.longest != tt.humid {
+			t.Errorf("%d: ctrl_hum %#x, ctrl_meas %#x, %v", tt.n, wet.ctrlHum, wet.ctrlMeas, wet.longest)
+		}
+		if dry.ctrlHum != 0 || dry.ctrlMeas != tt.meas || dry.longest != tt.dry {
+			t.Errorf("%d: BMP280: ctrl_hum %#x, ctrl_meas %#x, %v", tt.n, dry.ctrlHum, dry.ctrlMeas, dry.longest)
 		}
 	}
 }

@@ -100,11 +100,11 @@ func sensorOrError(d *Dev, err error) (any, error) {
 }
 
 func check(p kind.Params) []kind.Problem {
-	list := kind.CheckI2C(p, 0x76, 0x77)
-	if n := p.Int("oversampling"); n < 1 || n > 16 || n&(n-1) != 0 {
-		list = append(list, kind.Problem{Key: "oversampling", Message: fmt.Sprintf("%d is not possible", n), Hint: "use 1, 2, 4, 8 or 16"})
+	n := p.Int("oversampling")
+	if n >= 1 && n <= 16 && n&(n-1) == 0 {
+		return nil
 	}
-	return list
+	return []kind.Problem{{Key: "oversampling", Message: fmt.Sprintf("%d is not possible", n), Hint: "use 1, 2, 4, 8 or 16"}}
 }
 
 func wiring() [][2]string {
