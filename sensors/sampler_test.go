@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -303,6 +304,32 @@ type events func(ctx context.Context, emit func(Measurement)) error
 
 func (e events) Watch(ctx context.Context, emit func(Measurement)) error { return e(ctx, emit) }
 func (events) Close() error                                              { return nil }
+
+func TestSamplerSaysWhyOneQuantityFailed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var text strings.Builder
+		src := Source{Name: "tape", Key: "tape", Watch: true, Open: func(context.Context) (any, error) {
+			return events(func(ctx context.Context, emit func(Measurement)) error {
+				for range 3 {
+					emit(Measurement{Quantity: Raw, Err: IO, Cause: errors.New("tape.csv:7: no number")})
+				}
+				return nil
+			}), nil
+		}}
+		got := 0
+		s := NewSampler(clock.Desk(clock.BootID{}), func(l []Reading) { got += len(l) }, slog.New(slog.NewTextHandler(&text, nil)))
+		s.Set([]Source{src})
+		ctx, stop := context.WithTimeout(t.Context(), time.Second)
+		defer stop()
+		s.Run(ctx)
+		if got != 1 || strings.Count(text.String(), "tape.csv:7: no number") != 1 {
+			t.Errorf("%d readings, log %q; want one of each", got, text.String())
+		}
+		if h := s.Health()[0]; h.Failures != 3 || h.Error != "tape.csv:7: no number" {
+			t.Errorf("health %+v", h)
+		}
+	})
+}
 
 func TestSamplerWatches(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

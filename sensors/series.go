@@ -1,6 +1,8 @@
 package sensors
 
 import (
+	"context"
+	"log/slog"
 	"time"
 
 	"pinhole/sensors/clock"
@@ -31,6 +33,7 @@ type stage struct {
 	name   string
 	specs  []FilterSpec
 	clock  *clock.Clock
+	log    *slog.Logger
 	series []*series
 	index  map[[3]string]*series
 	work   Measurement // the one in hand; here, because what filters see would otherwise be allocated for each
@@ -73,6 +76,9 @@ func (st *stage) reading(m Measurement, hint int, now clock.Stamp) (r Reading, o
 		pass = s.chain.Apply(w, now.Boot)
 	}
 	if w.Err != "" {
+		if w.Cause != nil {
+			st.explain(s, w)
+		}
 		return st.failure(s, w.Err, now)
 	}
 	s.failing = ""
@@ -82,6 +88,15 @@ func (st *stage) reading(m Measurement, hint int, now clock.Stamp) (r Reading, o
 	return Reading{Sensor: s.sensor, Quantity: s.quantity, Value: w.Value, Stamp: st.stamp(s, w, now)}, true
 }
 
+// explain logs why a quantity has no value: the first time aloud.
+func (st *stage) explain(s *series, m *Measurement) {
+	level := slog.LevelDebug
+	if s.failing == "" {
+		level = slog.LevelWarn
+	}
+	st.log.Log(context.Background(), level, "no value", "quantity", m.Quantity, "class", m.Err, "error", m.Cause)
+}
+
 // failure reports that s has no value: at the first failure and every errorEvery while it lasts.
 func (st *stage) failure(s *series, c Class, now clock.Stamp) (r Reading, ok bool) {
 	if s.failing != "" && now.Boot-s.reported < int64(errorEvery) {
@@ -89,7 +104,6 @@ func (st *stage) failure(s *series, c Class, now clock.Stamp) (r Reading, ok boo
 		return Reading{}, false
 	}
 	s.failing, s.reported = c, now.Boot
-	s.chain.Fail()
 	s.chain.Fail()
 	return Reading{Sensor: s.sensor, Quantity: s.quantity, Err: c, Stamp: st.stamp(s, &Measurement{}, now)}, true
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -16,7 +15,6 @@ import (
 type source struct {
 	Source
 	stage
-	log  *slog.Logger
 	emit func([]Reading)
 
 	dev     any // Sensor or Watcher; nil: to be opened
@@ -34,8 +32,8 @@ func newSource(d Source, s *Sampler) *source {
 	if d.Timeout <= 0 {
 		d.Timeout = DefaultTimeout
 	}
-	src := &source{Source: d, log: s.log.With("sensor", d.Name), emit: s.emit}
-	src.stage = stage{name: d.Name, specs: d.Filters, clock: s.clock}
+	src := &source{Source: d, emit: s.emit}
+	src.stage = stage{name: d.Name, specs: d.Filters, clock: s.clock, log: s.log.With("sensor", d.Name)}
 	src.health.Name = d.Name
 	return src
 }
@@ -192,6 +190,12 @@ func (src *source) watch(ctx context.Context) {
 			now := src.clock.Now()
 			hand(src.reading(m, 0, now))
 			if m.Err != "" {
+				src.mu.Lock()
+				src.health.Failures++
+				if src.health.Class = m.Err; m.Cause != nil {
+					src.health.Error = m.Cause.Error()
+				}
+				src.mu.Unlock()
 				return
 			}
 			src.good()
