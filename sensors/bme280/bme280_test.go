@@ -163,3 +163,49 @@ func TestCheck(t *testing.T) {
 		}
 	}
 }
+
+// sticky is a part in which a status bit never goes out.
+type sticky struct {
+	sim.Chip
+	bit byte
+}
+
+func (s sticky) Tx(now time.Time, w, r []byte) bool {
+	ok := s.Chip.Tx(now, w, r)
+	if i := 0xF3 - int(w[len(w)-1]); len(r) > 0 && i >= 0 && i < len(r) {
+		r[i] |= s.bit
+	}
+	return ok
+}
+
+// TestStuckStatus: a part that never gets ready is given up, and not waited for until the context ends.
+func TestStuckStatus(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		bit  byte
+		want string
+		took time.Duration
+	}{
+		{"copying", 1, "bme280 at i2c-1/0x76: read calibration: the part still copies it after 23ms", 23 * time.Millisecond},
+		{"measuring", 8, "bme280 at i2c-1/0x76: read measurement: the part still measures after 50ms", 50*time.Millisecond + 5*time.Millisecond},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			board := sim.New(sim.Options{})
+			k := bme280.Kinds()[0]
+			chip := sim.NewChip(k.Name, sim.Env{World: sim.Still{sensors.Pressure: 101325}})
+			board.Plug("1", 0x76, k.Name, sticky{chip, tt.bit})
+			time.Sleep(time.Second)
+			begin := time.Now()
+			dev, err := k.Open(t.Context(), board, kind.WithDefaults(k.Keys, nil))
+			if err == nil {
+				_, err = dev.(sensors.Sensor).Sense(t.Context())
+			}
+			if err == nil || err.Error() != tt.want || sensors.ClassOf(err) != sensors.Timeout {
+				t.Errorf("%s: %v, class %s\nwant %s", tt.name, err, sensors.ClassOf(err), tt.want)
+			}
+			if took := time.Since(begin); took != tt.took {
+				t.Errorf("%s: given up after %v, want %v", tt.name, took, tt.took)
+			}
+		})
+	}
+}
