@@ -13,8 +13,8 @@ import (
 	"pinhole/cmd/internal/lab"
 )
 
-// history is how many values a sparkline shows.
-const history = 24
+// history is how many values a sparkline shows; with it a line has 79 characters.
+const history = 19
 
 // row is one series on screen.
 type row struct {
@@ -59,8 +59,10 @@ func (t *table) header(l *lab.Lab, now time.Time) []string {
 	link := "waiting for the agent to connect"
 	if peers := l.Peers(); len(peers) > 0 {
 		p := peers[0]
-		link = fmt.Sprintf("connected for %s: %s, ALPN %s, client certificate %s", age(now.Sub(p.Since)), p.TLS,
-			cmp.Or(p.ALPN, "none"), cmp.Or(p.Certificate, "none"))
+		link = fmt.Sprintf("%s, ALPN %s, client certificate %s, for %s", p.TLS, cmp.Or(p.ALPN, "none"),
+			cmp.Or(p.Certificate, "none"), age(now.Sub(p.Since)))
+	} else if l.Stats().Connects > 0 {
+		link = "the agent has disconnected"
 	}
 	n := l.Judge().Totals()
 	return []string{
@@ -75,9 +77,9 @@ func (t *table) header(l *lab.Lab, now time.Time) []string {
 func (t *table) lines(l *lab.Lab, now time.Time, spark bool) []string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	out := append(t.header(l, now), "", fmt.Sprintf("%-10s %-18s %16s %8s %7s", "SENSOR", "QUANTITY", "VALUE", "AGE", "COUNT"))
+	out := append(t.header(l, now), "", fmt.Sprintf("%-10s %-17s %14s %7s %6s", "SENSOR", "QUANTITY", "VALUE", "AGE", "COUNT"))
 	for _, x := range t.rows {
-		line := fmt.Sprintf("%-10s %-18s %16s %8s %7d", x.last.Sensor, x.last.Quantity, people(&x.last),
+		line := fmt.Sprintf("%-10s %-17s %14s %7s %6d", x.last.Sensor, x.last.Quantity, people(&x.last),
 			age(now.Sub(time.Unix(0, x.last.Time))), x.count)
 		if spark {
 			line += "  " + sparkline(x.values)
