@@ -203,7 +203,8 @@ func (v value) proxy() (x Proxy) {
 	_, secret := u.User.Password()
 	switch {
 	case secret:
-		v.problem("holds a password, which would show in logs and process lists", "move it to a file and name that in proxy_password_file")
+		v.problem("holds a password, which would show in logs and process lists",
+			"move it to a file and name that in proxy_password_file")
 	case u.Scheme != "http" && u.Scheme != "https" && u.Scheme != "socks5":
 		v.problem("is no proxy that is known here", forms)
 	case u.Hostname() == "":

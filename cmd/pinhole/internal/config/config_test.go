@@ -153,7 +153,10 @@ log: {level: debug, format: json}
 					{Name: "heartbeat", For: 10 * time.Minute},
 				},
 			},
-			{Name: "door", Kind: kinds[1], Params: kind.Params{"pin": "GPIO17", "pull": "up", "debounce": time.Duration(0), "active_low": true}},
+			{
+				Name: "door", Kind: kinds[1],
+				Params: kind.Params{"pin": "GPIO17", "pull": "up", "debounce": time.Duration(0), "active_low": true},
+			},
 			{
 				Name: "m", Kind: kinds[3], Every: 10 * time.Second,
 				Params: kind.Params{"quantity": "count", "signal": kind.Params{"shape": "counter"}, "faults": kind.Params{"every": int64(3)}},
@@ -228,24 +231,27 @@ func TestBad(t *testing.T) {
 	}
 }
 
-// TestWarnings compares what is said about each file of testdata/warned with the text beside it; all of them are valid.
+// TestWarnings checks what is said of what is valid, but probably not meant.
 func TestWarnings(t *testing.T) {
+	const at = "abc-ats.iot.eu-west-1.amazonaws.com"
 	for text, want := range map[string]string{
-		"publisher: {broker: abc.iot.eu-west-1.amazonaws.com, username: u}": "test.yaml:1:21: publisher.broker: this is an AWS IoT endpoint of the old type, " +
-			"whose certificate is not signed by Amazon's roots; `aws iot describe-endpoint --endpoint-type iot:Data-ATS` prints the right one",
-		"publisher: {broker: abc-ats.iot.eu-west-1.amazonaws.com}": "test.yaml:1:21: publisher.broker: AWS IoT asks for a client certificate, " +
-			"and none is named; set tls.cert and tls.key",
-		"publisher: {broker: mqtt://localhost, tls: {server_name: a}}": "test.yaml:1:44: publisher.tls: mqtt uses no TLS; use an encrypted scheme, or remove these keys",
-		"publisher: {broker: h, topic: a//b}":                          `test.yaml:1:31: publisher.topic: "a//b" has an empty level; probably a slash too many`,
-		"publisher: {broker: h, topic: $aws/rules/r/t}": `test.yaml:1:31: publisher.topic: "$aws/rules/r/t" means something at AWS IoT only; ` +
+		"publisher: {broker: abc.iot.eu-west-1.amazonaws.com, username: u}": "1:21: publisher.broker: this is an AWS IoT endpoint of " +
+			"the old type, whose certificate is not signed by Amazon's roots; " +
+			"`aws iot describe-endpoint --endpoint-type iot:Data-ATS` prints the right one",
+		"publisher: {broker: " + at + "}": "1:21: publisher.broker: AWS IoT asks for a client certificate, and none is named; " +
+			"set tls.cert and tls.key",
+		"publisher: {broker: mqtt://localhost, tls: {server_name: a}}": "1:44: publisher.tls: mqtt uses no TLS; " +
+			"use an encrypted scheme, or remove these keys",
+		"publisher: {broker: h, topic: a//b}": `1:31: publisher.topic: "a//b" has an empty level; probably a slash too many`,
+		"publisher: {broker: h, topic: $aws/rules/r/t}": `1:31: publisher.topic: "$aws/rules/r/t" means something at AWS IoT only; ` +
 			"right if the broker is a domain of your own that leads there",
-		"publisher: {broker: abc-ats.iot.eu-west-1.amazonaws.com, username: u, routes: [wss]}": "test.yaml:1:80: publisher.routes[0]: " +
+		"publisher: {broker: " + at + ", username: u, routes: [wss]}": "1:80: publisher.routes[0]: " +
 			"AWS IoT takes no client certificates over WebSocket; https works with the same certificate",
-		"publisher: {broker: h}\nstatus: {listen: 0.0.0.0:80}": "test.yaml:2:18: status.listen: 0.0.0.0:80 can be reached from other machines, " +
+		"publisher: {broker: h}\nstatus: {listen: 0.0.0.0:80}": "2:18: status.listen: 0.0.0.0:80 can be reached from other machines, " +
 			"and no token is set; set status.token_file",
 	} {
 		c := good(t, text+"\nsensors: [{name: a, kind: host}]\n")
-		if len(c.Warnings) != 1 || c.Warnings[0].String() != want {
+		if len(c.Warnings) != 1 || c.Warnings[0].String() != "test.yaml:"+want {
 			t.Errorf("%s\n got %v\nwant [%s]", text, c.Warnings, want)
 		}
 	}

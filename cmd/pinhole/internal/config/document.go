@@ -26,7 +26,7 @@ type place struct{ line, column int }
 // reported.
 func (p *parser) document(data []byte) *yaml.Node {
 	if len(data) > maxBytes {
-		p.add(place{}, "", fmt.Sprintf("the file has %d bytes, more than the %d allowed", len(data), maxBytes), "is this the right file?")
+		p.add(place{}, "", fmt.Sprintf("the file has more than %d bytes", maxBytes), "is this the right file?")
 		return nil
 	}
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))

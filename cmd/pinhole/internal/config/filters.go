@@ -13,7 +13,8 @@ const maxFilters = 32
 
 // filterNames are the filters in the order in which the manual names them.
 var filterNames = []string{
-	sensors.FilterCalibrate, sensors.FilterRange, sensors.FilterMedian, sensors.FilterAverage, sensors.FilterDelta, sensors.FilterHeartbeat,
+	sensors.FilterCalibrate, sensors.FilterRange, sensors.FilterMedian,
+	sensors.FilterAverage, sensors.FilterDelta, sensors.FilterHeartbeat,
 }
 
 // filters reads a sensor's filters: a list, as their order counts. Each entry has one filter and perhaps the quantity that it

@@ -16,7 +16,6 @@ func testKinds() []kind.Kind {
 		{
 			Name: "bme280", Keys: kind.I2CKeys(0x76, 0x77),
 			Yields: yields(sensors.Temperature, sensors.Pressure, sensors.RelativeHumidity),
-			Check:  func(p kind.Params) []kind.Problem { return kind.CheckI2C(p, 0x76, 0x77) },
 		},
 		{
 			Name: "gpio", Event: true, Yields: yields(sensors.Contact),
@@ -58,6 +57,7 @@ func testKinds() []kind.Kind {
 					{Name: "scale", Type: kind.Float, Default: 1.0},
 				}}},
 				{Name: "chip", Type: kind.Address, Enum: []string{"0x40", "0x41"}},
+				{Name: "other", Type: kind.Address},
 			},
 		},
 	}

@@ -88,7 +88,7 @@ func (p *parser) keepAlive(v value, atAWS bool) time.Duration {
 	case d%time.Second != 0:
 		v.problem("MQTT counts the keepalive in whole seconds", "write whole seconds")
 	case atAWS && d < aws.MinKeepAlive:
-		v.problem(span(d)+" is out of range at AWS IoT", "allowed are "+span(aws.MinKeepAlive)+" to "+span(aws.MaxKeepAlive))
+		v.problem(Span(d)+" is out of range at AWS IoT", "allowed are "+Span(aws.MinKeepAlive)+" to "+Span(aws.MaxKeepAlive))
 	}
 	return d
 }

@@ -242,7 +242,7 @@ func (v value) duration(def, low, high time.Duration) time.Duration {
 		return def
 	}
 	if d < low || d > high {
-		v.problem(s+" is out of range", "allowed are "+span(low)+" to "+span(high))
+		v.problem(s+" is out of range", "allowed are "+Span(low)+" to "+Span(high))
 		return def
 	}
 	return d
@@ -275,8 +275,8 @@ func parseDuration(s string) (time.Duration, bool) {
 	return days + d, true
 }
 
-// span writes a duration as people write it in a configuration: 10s, 1m30s, 2d.
-func span(d time.Duration) string {
+// Span writes a duration as people write it in a configuration: 10s, 1m30s, 2d.
+func Span(d time.Duration) string {
 	if d == 0 {
 		return "0s"
 	}
