@@ -95,7 +95,7 @@ func (s *Suite) context(t *testing.T) {
 	})
 }
 
-// allocations checks that a measurement that goes well allocates nothing.
+// allocations checks that a measurement that goes well allocates nothing, or not more than it may.
 func (s *Suite) allocations(t *testing.T) {
 	s.bubble(t, func(t *testing.T, d *desk) {
 		dev := d.mustOpen(t, s.Params)
@@ -106,8 +106,8 @@ func (s *Suite) allocations(t *testing.T) {
 				t.Error(err)
 			}
 		})
-		if n != 0 {
-			t.Errorf("%v allocations a measurement", n)
+		if n > s.Allocations {
+			t.Errorf("%v allocations a measurement, %v are allowed", n, s.Allocations)
 		}
 	})
 }
