@@ -171,7 +171,8 @@ func (j *Judge) seriesOf(s *stream, n uint64, r *Reading) *series {
 	switch {
 	case !ok:
 		j.violate(Unit, s, n, "unknown quantity "+r.Quantity)
-	case info.Unit != r.Unit:
+	case info.Unit != r.Unit && (r.Unit != "" || r.Error == "" || j.dec.batch.Format != "senml"):
+		// A SenML error is a text, and a text has no unit.
 		j.violate(Unit, s, n, r.Quantity+" in "+quoted(r.Unit)+" instead of "+quoted(info.Unit))
 	case r.Error == "" && info.Boolean != r.Boolean:
 		j.violate(Unit, s, n, r.Quantity+": a number in place of a truth value, or the reverse")

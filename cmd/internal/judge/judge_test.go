@@ -273,12 +273,26 @@ func TestFormatsAgree(t *testing.T) {
 
 func TestSenMLWithoutReadings(t *testing.T) {
 	j := New()
-	m := `[{"bn":"d/","bt":0,"stream":"` + run1 + `","seq":3,"count":0,"end":true,"lost":[` + entry(0, 3, 0, "queue_full") + `]}]`
-	if err := j.Take([]byte(m), nil); err != nil {
-		t.Fatal(err)
+	for _, carrier := range []string{"", `,"n":"readings","v":0`} {
+		m := `[{"bn":"d/","bt":0,"stream":"` + run1 + `","seq":3,"count":0,"end":true,"lost":[` + entry(0, 3, 0, "queue_full") + `]` + carrier + `}]`
+		if err := j.Take([]byte(m), nil); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if err := j.Report().Err(); err != nil {
-		t.Error(err)
+	if r := j.Report(); r.Err() != nil || len(r.Streams) != 1 || r.Streams[0].Device != "d" {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestUnitOfAnError(t *testing.T) {
+	j := New()
+	j.Take([]byte(`[{"bn":"d/","bt":1,"stream":"`+run1+`","seq":0,"count":1,"n":"a/temperature/error","vs":"crc"}]`), nil)
+	if got := rules(j.Report()); got != "" {
+		t.Errorf("senml: %s", got)
+	}
+	j.Take([]byte(one(1, `{"sensor":"a","quantity":"temperature","time":5000,"error":"crc"}`)), nil)
+	if got := rules(j.Report()); got != Unit {
+		t.Errorf("json: %q", got)
 	}
 }
 

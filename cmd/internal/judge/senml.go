@@ -4,7 +4,7 @@ import "bytes"
 
 // senml decodes an RFC 8428 pack: base fields hold for the record that carries them and all after it (section 4.1). The
 // labels stream, seq, count, end and lost stand in the first record, clock in each record of its own. Records without a value
-// carry base fields only.
+// carry base fields only; a pack of no readings may have one whose name is no reading's, because a record needs a value.
 func (d *decoder) senml(b *Batch) bool {
 	s := &d.scan
 	var base struct {
@@ -63,6 +63,9 @@ func (d *decoder) senml(b *Batch) bool {
 		}
 		d.key = append(append(d.key[:0], base.name...), own...)
 		device, sensor, quantity, isError, ok := split(d.key)
+		if !ok && b.Count == 0 && head&kCount != 0 { // a record that only carries the labels; it counts no readings
+			return true
+		}
 		switch {
 		case !ok:
 			return s.fail("a name that is not device/sensor/quantity")
