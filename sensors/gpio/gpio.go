@@ -19,7 +19,8 @@ import (
 )
 
 const (
-	// lookEvery is how often the level is compared with what the edges told: a line without interrupts still works, slowly.
+	// lookEvery is how often the level is compared with what the edges told. (With debouncing, the kernel's level is itself made of
+	// edges: that finds edges which were dropped on the way here, not interrupts that never came.)
 	lookEvery = time.Second
 	// late is how long an edge may take to arrive after the level could already be read.
 	late = 50 * time.Millisecond

@@ -50,8 +50,8 @@ func Kinds() []kind.Kind {
 				"The inner pull-up is about 50 kOhm: for more than a few metres of wire add 4.7 kOhm from the line to 3V3.",
 				"Lines are found by the label of their chip, never by its number, which changes with the kernel: GPIO17 is line 17 " +
 					"of pinctrl-bcm2835 (Pi Zero to 3), pinctrl-bcm2711 (4) or pinctrl-rp1 (5).",
-				"Where edges were lost (a storm of more than 1024, or a line without interrupts) an error of class io marks the " +
-					"hole, and the state as it is then follows within about a second.",
+				"Where edges were lost (a storm of more than 1024) an error of class io marks the hole, and the state as it is then " +
+					"follows within about a second.",
 				"The user needs group gpio.",
 			},
 			Example: "name: door\nkind: gpio\npin: GPIO17\nquantity: contact\n",
