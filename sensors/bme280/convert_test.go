@@ -150,7 +150,7 @@ func TestConvert(t *testing.T) {
 	}
 	check(rawT, rawP, rawH, want)
 	fine := d.cal.fine(rawT)
-	for raw := int64(0); raw < 1<<20; raw++ {
+	for raw := range int64(1 << 20) {
 		list, err := d.convert(registers(raw, rawP, rawH))
 		centi := centiCelsius(d.cal.fine(raw))
 		if good := raw != 0x80000 && centi >= -4000 && centi <= 8500; good != (err == nil) || good && list[0].Value != float64(centi)/100 {
@@ -165,7 +165,7 @@ func TestConvert(t *testing.T) {
 			t.Fatalf("raw pressure %d, %d/256 Pa: %v, %v", raw, p, list, err)
 		}
 	}
-	for raw := int64(0); raw < 1<<16; raw++ {
+	for raw := range int64(1 << 16) {
 		list, err := d.convert(registers(rawT, rawP, raw))
 		h := d.cal.humidity(raw, fine)
 		good := raw != 0x8000 && h >= -5*1024 && h <= 105*1024

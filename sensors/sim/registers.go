@@ -14,7 +14,7 @@ type Registers struct {
 
 // Transfer does what Chip.Tx asks for.
 func (f *Registers) Transfer(w, r []byte) {
-	for i := 0; i < len(w); i++ {
+	for i := range w {
 		switch {
 		case i == 0, f.Pairs && i%2 == 0:
 			f.pointer = w[i]

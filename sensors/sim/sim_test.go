@@ -23,9 +23,9 @@ func TestWeather(t *testing.T) {
 	w := Weather(7)
 	begin := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 	for _, tt := range []struct {
-		q                 sensors.Quantity
-		low, high, range_ float64 // what it stays between, and how far it must move in a day
-		step              float64 // how far it may move in a second
+		q                sensors.Quantity
+		low, high, moves float64 // what it stays between, and how far it must move in a day
+		step             float64 // how far it may move in a second
 	}{
 		{sensors.Temperature, 10, 33, 4, 0.02},
 		{sensors.RelativeHumidity, 5, 98, 5, 0.1},
@@ -44,7 +44,7 @@ func TestWeather(t *testing.T) {
 				t.Errorf("%s is not the same when asked again", tt.q)
 			}
 		}
-		if low < tt.low || high > tt.high || high-low < tt.range_ {
+		if low < tt.low || high > tt.high || high-low < tt.moves {
 			t.Errorf("%s runs from %v to %v", tt.q, low, high)
 		}
 	}
