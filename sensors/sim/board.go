@@ -75,7 +75,9 @@ func (b *Board) attachChip(c chip, p kind.Params) error {
 		}
 		return nil
 	}
-	b.Plug(number, addr, c.kind, c.make(Env{World: b.world, Place: place, Variant: variant(place)}))
+	made := c.make(Env{World: b.world, Place: place, Variant: variant(place)})
+	made.Power(b.start.Add(-bootedBefore)) // it has been on since the board was
+	bus.plug(addr, &socket{kind: c.kind, chip: made})
 	return nil
 }
 

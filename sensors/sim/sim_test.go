@@ -91,6 +91,10 @@ func TestForcedMode(t *testing.T) {
 		}
 		bus, _ := b.I2C("1")
 		r := make([]byte, 13)
+		if err := bus.Tx(0x76, []byte{0xD0}, r[:1]); err != nil {
+			t.Errorf("a part that has been on since the board was does not answer: %v", err)
+		}
+		b.BrownOut("1", 0x76)
 		if err := bus.Tx(0x76, []byte{0xD0}, r[:1]); !errors.Is(err, syscall.EREMOTEIO) {
 			t.Errorf("answers while it starts: %v", err)
 		}
