@@ -136,14 +136,28 @@ func (q *Queue) halfOf(may func(*entry) bool) func(*entry) bool {
 // discard takes blocks out of memory that are not on disk and lists them as lost. It returns the bytes freed.
 func (q *Queue) discard(why Reason, pick func(*entry) bool) int64 {
 	var freed int64
+	sum := Loss{Stream: q.o.Stream, Reason: why}
 	kept := slices.DeleteFunc(q.tail[q.flushed:], func(e *entry) bool {
 		if !pick(e) {
 			return false
 		}
 		freed += e.cost()
-		q.table.add(q.epoch, Loss{Stream: q.o.Stream, Seq: e.seq, Count: uint64(e.count), Reason: why}, asIs)
+		if sum.Count > 0 && why != Thinned && sum.Seq+sum.Count != e.seq {
+			sum.Span = 0
+			q.table.add(q.epoch, sum, asIs)
+			sum.Count = 0
+		}
+		if sum.Count == 0 {
+			sum.Seq = e.seq
+		}
+		sum.Count += uint64(e.count)
+		sum.Span = e.seq + uint64(e.count) - sum.Seq
 		return true
 	})
+	if sum.Span == sum.Count {
+		sum.Span = 0
+	}
+	q.table.add(q.epoch, sum, asIs)
 	q.tail = q.tail[:q.flushed+len(kept)]
 	q.pending -= freed
 	if freed > 0 {

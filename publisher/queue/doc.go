@@ -42,7 +42,7 @@
 //	65  zeros                                     36  u32 checksum of the 36 bytes before
 //	76  u32 checksum of the 76 bytes before
 //
-//	state, 128 KiB: two slots of 64 KiB, the newer sound one counts
+//	state, 64 KiB: two slots of 32 KiB, the newer sound one counts
 //	 0  "PINHSTA", version 1                       losses, 48 bytes each
 //	 8  u64 generation                              0  16 bytes stream
 //	16  u64 cursor: number                         16  u32 epoch
@@ -89,7 +89,7 @@
 //
 // # Not promised
 //
-// That nothing comes twice. That more than 1280 losses which wait to be told are kept apart: beyond, the oldest entry is
+// That nothing comes twice. That more than 640 losses which wait to be told are kept apart: beyond, the oldest entry is
 // forgotten and counted in Stats. That numbers are exact when thinning, damage and a change of disk meet in one range: a lost
 // reading may then be counted twice, never left out.
 package queue

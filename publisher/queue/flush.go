@@ -15,13 +15,13 @@ func (q *Queue) flush(now time.Time) error {
 	for failures := 0; ; {
 		q.mu.Lock()
 		pending := q.flushed < len(q.tail)
-		state := q.metaDirty || !q.state.made
+		state := q.metaDirty || !q.state.made || q.table.version != q.savedVersion
 		q.mu.Unlock()
 		if !pending {
 			return nil
 		}
 		var err error
-		if state { // what the blocks are read by goes first; and a full disk must find the file made
+		if state { // what the blocks are read by goes first: meta, and the holes before them; and a full disk must find the file made
 			err = q.saveState()
 		}
 		if err == nil {
@@ -237,6 +237,9 @@ func (q *Queue) Close(ctx context.Context) error {
 		q.mu.Lock()
 		attached := q.attached
 		q.closed = true
+		if err != nil { // no room: what leaves without a trace otherwise becomes a loss
+			q.discard(QueueFull, func(e *entry) bool { return !e.end })
+		}
 		q.mu.Unlock()
 		if attached {
 			if e := q.tidy(now, true); e != nil {

@@ -65,7 +65,7 @@ func (t *table) add(epoch uint32, l Loss, mode how) bool {
 		t.waiting = time.Now()
 	}
 	t.lost[l.Reason] += l.Count
-	if t.merge(epoch, l) {
+	if t.merge(epoch, l, mode) {
 		return true
 	}
 	if len(t.entries) >= maxLosses {
@@ -80,20 +80,20 @@ func (t *table) add(epoch uint32, l Loss, mode how) bool {
 	return true
 }
 
-// merge joins l to an entry that waits to be given out: to a range that it continues, or, thinned, to the thinned range of its stream.
-func (t *table) merge(epoch uint32, l Loss) bool {
+// merge joins l to an entry that waits to be given out: to a range that it continues, or, thinned, to a range that it touches. A
+// gap is bridged only forward and by the reader, which has seen that nothing else is missing in it.
+func (t *table) merge(epoch uint32, l Loss, mode how) bool {
 	for i := range t.entries {
 		e := &t.entries[i]
 		if e.epoch != epoch || e.Reason != l.Reason || e.offered || e.settled {
 			continue
 		}
+		from, to := min(e.Seq, l.Seq), max(e.Seq+e.width(), l.Seq+l.width())
+		touch := e.Seq <= l.Seq+l.width() && l.Seq <= e.Seq+e.width()
 		switch {
-		case e.Span == 0 && l.Span == 0 && e.Seq+e.Count == l.Seq:
-			e.Count += l.Count
-		case e.Span == 0 && l.Span == 0 && l.Seq+l.Count == e.Seq:
-			e.Seq, e.Count = l.Seq, e.Count+l.Count
-		case l.Reason == Thinned:
-			from, to := min(e.Seq, l.Seq), max(e.Seq+e.width(), l.Seq+l.width())
+		case e.Span == 0 && l.Span == 0 && to-from == e.Count+l.Count:
+			e.Seq, e.Count = from, to-from
+		case l.Reason == Thinned && (touch || mode == asHole && e.Seq < l.Seq):
 			e.Seq, e.Count, e.Span = from, e.Count+l.Count, to-from
 		default:
 			continue
@@ -124,10 +124,10 @@ func (t *table) covers(epoch uint32, from, to uint64) bool {
 	return false
 }
 
-// spanned reports whether a thinned range reaches over number seq.
-func (t *table) spanned(epoch uint32, seq uint64) bool {
+// spanned reports whether a thinned range reaches into [from, to).
+func (t *table) spanned(epoch uint32, from, to uint64) bool {
 	return slices.ContainsFunc(t.entries, func(e lossEntry) bool {
-		return e.epoch == epoch && e.Span != 0 && e.Seq <= seq && seq < e.Seq+e.Span
+		return e.epoch == epoch && e.Span != 0 && e.Seq < to && from < e.Seq+e.Span
 	})
 }
 

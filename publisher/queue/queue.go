@@ -44,7 +44,7 @@ type Queue struct {
 	kept    int64    // cost of those
 
 	segs    []*segment // in the order of before
-	trash   []*segment // settled or given up; the files go after the next save
+	trash   []litter   // settled or given up; the files go after the next save
 	foreign int64      // bytes of files that are ours but of no use
 	table   table
 	rd      reader
@@ -177,15 +177,16 @@ func (q *Queue) adopt(epoch uint32, cursor Position, segs []*segment, s snapshot
 	for n < len(q.segs) && !q.acked.Less(q.stop(n)) {
 		n++
 	}
-	q.trash, q.segs = slices.Clone(q.segs[:n]), slices.Delete(q.segs, 0, n)
+	q.trash, q.segs = append(q.trash, litterOf(q.segs[:n])...), slices.Delete(q.segs, 0, n)
 	if len(q.segs) == 0 {
 		q.acked = Position{epoch, settled}
 		q.rd.pos.Epoch, q.rd.high.Epoch = epoch, epoch
 		q.rd.pos, q.rd.high = later(q.rd.pos, q.acked), later(q.rd.high, q.acked)
+		q.rd.given = q.rd.pos
 		return
 	}
 	q.table.elide(q.o.Stream, epoch, settled)
-	q.rd = reader{pos: q.acked, high: q.acked}
+	q.rd = reader{pos: q.acked, high: q.acked, given: q.acked}
 }
 
 // loadSegments reads the header of every segment.
@@ -200,8 +201,10 @@ func (q *Queue) loadSegments(names []Entry) (segs []*segment) {
 		case !e.Regular:
 		case e.Name == badName:
 			q.foreign += roundPage(e.Size)
-		case strings.HasSuffix(e.Name, segSuffix+tmpSuffix) && !q.readOnly:
-			dir.Remove(e.Name) // a crash while thinning; the original is there
+		case e.Name == stateTemp || strings.HasSuffix(e.Name, segSuffix+tmpSuffix):
+			if !q.readOnly { // a crash before the rename: what it was to replace is there, or nothing was
+				dir.Remove(e.Name)
+			}
 		case ok:
 			h, v := readHeader(dir, e.Name)
 			if v == valid && h.ordinal != ordinal {
@@ -274,7 +277,7 @@ func (q *Queue) mendNewest(s *segment) Position {
 	if err != nil {
 		return floor
 	}
-	if f.Truncate(sound) == nil {
+	if f.Truncate(sound) == nil && q.counted(f.Sync()) == nil {
 		s.size = roundPage(sound)
 	}
 	f.Close()

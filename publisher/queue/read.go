@@ -12,6 +12,7 @@ import (
 type reader struct {
 	pos   Position // the next number to give out
 	high  Position // the furthest pos ever was: nothing beyond can be acknowledged
+	given Position // where the last block given out ended; between it and pos there is nothing to settle
 	seg   *segment // where pos is on disk; nil: to be looked up
 	off   int64    // in seg
 	retry time.Time
@@ -79,9 +80,7 @@ func (q *Queue) peek() (*entry, *segment) {
 		return q.fromTail(), nil
 	}
 	if r.seg == nil {
-		// The first segment that may hold pos: the one before the first that begins after it.
-		i := sort.Search(len(q.segs), func(i int) bool { return r.pos.Less(q.segs[i].start()) })
-		if i = max(i-1, 0); i < len(q.segs) {
+		if i := max(q.segmentAt(r.pos), 0); i < len(q.segs) {
 			r.seg, r.off = q.segs[i], headerLen
 		}
 	}
@@ -103,6 +102,11 @@ func (q *Queue) peek() (*entry, *segment) {
 		r.seg, r.off = q.segs[i], headerLen
 	}
 	return q.fromTail(), nil
+}
+
+// segmentAt returns the index of the last segment that begins at or before p; -1: there is none.
+func (q *Queue) segmentAt(p Position) int {
+	return sort.Search(len(q.segs), func(i int) bool { return p.Less(q.segs[i].start()) }) - 1
 }
 
 // before is the order of segments: by run, then by file.
@@ -149,6 +153,9 @@ func (q *Queue) take(s *segment, fr *frame) (Block, bool) {
 	q.hole(s.stream, start, fr.floor, s)
 	if !fr.end && q.table.covers(s.epoch, fr.seq, stop.Seq) {
 		q.moveTo(stop)
+		if !q.acked.Less(r.given) {
+			q.advance(r.pos)
+		}
 		return Block{}, false
 	}
 	b := Block{Epoch: s.epoch, Stream: s.stream, Seq: fr.seq, Count: int(fr.count), Data: fr.data, End: fr.end}
@@ -162,6 +169,7 @@ func (q *Queue) pass(b *Block) {
 		b.Skip = int(p.Seq - b.Seq)
 	}
 	q.moveTo(b.Stop())
+	q.rd.given = q.rd.pos
 }
 
 func (q *Queue) moveTo(p Position) {
@@ -182,7 +190,10 @@ func (q *Queue) hole(stream Stream, start, floor Position, s *segment) {
 			q.noteLoss()
 		}
 	}
-	if s != nil && s.level > 0 {
+	if i := q.segmentAt(from); s == nil && i >= 0 { // the block came from memory, what is missing was on disk
+		s = q.segs[i]
+	}
+	if s != nil && s.level > 0 && s.epoch == start.Epoch {
 		cut := min(max(from.Seq, s.base), start.Seq)
 		add(from.Seq, cut, Corrupt)
 		add(cut, start.Seq, Thinned)
@@ -239,7 +250,7 @@ func (q *Queue) Rewind() {
 	q.rd.close()
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.rd.pos = q.acked
+	q.rd.pos, q.rd.given = q.acked, q.acked
 	q.rd.seg, q.rd.retry, q.rd.tries = nil, time.Time{}, 0
 	for i := range q.table.entries {
 		q.table.entries[i].offered = false
@@ -265,6 +276,9 @@ func (q *Queue) Ack(p Position) {
 	}
 	if q.rd.high.Less(p) {
 		p = q.rd.high
+	}
+	if !p.Less(q.rd.given) {
+		p = later(p, q.rd.pos)
 	}
 	if !q.acked.Less(p) {
 		return

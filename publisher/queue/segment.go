@@ -44,9 +44,9 @@ func (q *Queue) stop(i int) Position {
 	return Position{Epoch: s.epoch + 1}
 }
 
-// used is what the folder holds, as it counts against Max.
+// used is what the folder holds, as it counts against Max: the state twice, as it has to be made anew after a failed sync.
 func (q *Queue) used() int64 {
-	n := int64(dirReserve+stateLen) + q.foreign
+	n := int64(dirReserve+2*stateLen) + q.foreign
 	for _, s := range q.segs {
 		n += s.size
 	}
@@ -103,12 +103,12 @@ func (q *Queue) roll(base uint64, need int64) error {
 		size = roundPage(size / 2)
 		err = f.Allocate(size)
 	}
+	s := &segment{segHeader: h, size: size, end: headerLen, last: base, known: true}
 	if err != nil {
 		f.Close()
-		q.o.FS.Remove(segName(h.ordinal))
+		q.scrap(segName(s.ordinal), s.size)
 		return err
 	}
-	s := &segment{segHeader: h, size: size, end: headerLen, last: base, known: true}
 	q.w = writer{seg: s, f: f, buf: q.w.buf}
 	q.mu.Lock()
 	q.segs = append(q.segs, s)
@@ -168,7 +168,8 @@ func (q *Queue) seal() {
 	if q.w.seg == nil {
 		return
 	}
-	if size := roundPage(q.w.off); size < q.w.seg.size && q.w.f.Truncate(q.w.off) == nil {
+	// Synced, or the room would be in use again after a power cut.
+	if size := roundPage(q.w.off); size < q.w.seg.size && q.w.f.Truncate(q.w.off) == nil && q.counted(q.w.f.Sync()) == nil {
 		q.mu.Lock()
 		q.w.seg.size = size
 		q.mu.Unlock()
@@ -189,9 +190,27 @@ func (q *Queue) abandon() {
 	q.mu.Lock()
 	q.segs = slices.DeleteFunc(q.segs, func(o *segment) bool { return o == s })
 	q.mu.Unlock()
-	if err := q.o.FS.Remove(segName(s.ordinal)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	q.scrap(segName(s.ordinal), s.size)
+}
+
+// litter is a file that has to go.
+type litter struct {
+	name string
+	size int64
+}
+
+func litterOf(segs []*segment) (l []litter) {
+	for _, s := range segs {
+		l = append(l, litter{segName(s.ordinal), s.size})
+	}
+	return l
+}
+
+// scrap removes a file in which nothing counts, now or with the trash.
+func (q *Queue) scrap(name string, size int64) {
+	if err := q.o.FS.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		q.mu.Lock()
-		q.trash = append(q.trash, s)
+		q.trash = append(q.trash, litter{name, size})
 		q.mu.Unlock()
 	}
 }
@@ -205,7 +224,7 @@ func (q *Queue) retire() {
 		n++
 	}
 	if n > 0 {
-		q.trash = append(q.trash, q.segs[:n]...)
+		q.trash = append(q.trash, litterOf(q.segs[:n])...)
 		q.segs = slices.Delete(q.segs, 0, n)
 	}
 }
@@ -221,18 +240,18 @@ func (q *Queue) emptyTrash() error {
 	trash := q.trash
 	q.trash = nil
 	q.mu.Unlock()
-	var failed []*segment
-	var first error
-	for _, s := range trash {
-		if err := q.o.FS.Remove(segName(s.ordinal)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			failed = append(failed, s)
-			first = err
+	var failed []litter
+	var last error
+	for _, l := range trash {
+		if err := q.o.FS.Remove(l.name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			failed = append(failed, l)
+			last = err
 		}
 	}
 	q.mu.Lock()
 	q.trash = append(q.trash, failed...)
 	q.mu.Unlock()
-	return first
+	return last
 }
 
 // free returns the indices of the segments that may be given up, oldest first: not the one being written, none that holds
@@ -291,7 +310,7 @@ func (q *Queue) dropOldest() bool {
 		q.table.add(s.epoch, Loss{Stream: s.stream, Seq: from.Seq, Count: to.Seq - from.Seq, Reason: QueueFull}, asRange)
 	}
 	q.segs = slices.Delete(q.segs, i, i+1)
-	q.trash = append(q.trash, s)
+	q.trash = append(q.trash, litter{segName(s.ordinal), s.size})
 	q.purge(s.start(), to)
 	q.mu.Unlock()
 	q.noteLoss()

@@ -9,7 +9,7 @@ import (
 
 // The state file: two slots, written in turn.
 const (
-	slotLen      = 64 << 10
+	slotLen      = 32 << 10
 	stateLen     = 2 * slotLen
 	stateMagic   = "PINHSTA\x01"
 	stateHeadLen = 48
@@ -19,7 +19,7 @@ const (
 	MaxMeta = 1 << 10
 
 	// maxLosses entries fit into a slot beside the meta bytes.
-	maxLosses = 1280
+	maxLosses = 640
 )
 
 // snapshot is what one slot holds.

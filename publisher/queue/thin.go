@@ -28,7 +28,10 @@ func (q *Queue) thinOne() bool {
 	q.mu.Lock()
 	var s *segment
 	for _, i := range q.free() {
-		if c := q.segs[i]; !c.spent && (s == nil || c.level < s.level) {
+		c := q.segs[i]
+		// Where a thinned range was told already, the reader would take new holes for those.
+		told := q.table.spanned(c.epoch, c.base, max(c.last, q.stop(i).Seq, c.base+1))
+		if !told && !c.spent && (s == nil || c.level < s.level) {
 			s = c
 		}
 	}
@@ -37,8 +40,9 @@ func (q *Queue) thinOne() bool {
 		return false
 	}
 	s.held = true
+	limit := q.stop(q.index(s))
 	q.mu.Unlock()
-	err := q.thin(s)
+	err := q.thin(s, limit)
 	q.mu.Lock()
 	s.held = false
 	if err != nil {
@@ -57,13 +61,13 @@ func (q *Queue) thinOne() bool {
 
 var errSpent = errors.New("nothing to thin")
 
-func (q *Queue) thin(s *segment) error {
+func (q *Queue) thin(s *segment, limit Position) error {
 	src, err := q.o.FS.Open(segName(s.ordinal))
 	if err != nil {
 		return err
 	}
 	defer src.Close()
-	all, err := frames(src, s)
+	all, err := frames(src, s, limit)
 	if err != nil {
 		return err
 	}
@@ -79,11 +83,6 @@ func (q *Queue) thin(s *segment) error {
 	if h.level == 0 || roundPage(size) >= s.size {
 		return errSpent
 	}
-	if q.listAgain(s, dropped) { // before the numbers go
-		if err := q.saveState(); err != nil {
-			return err
-		}
-	}
 	if err := q.rewrite(src, &h, keep, size); err != nil {
 		return err
 	}
@@ -95,8 +94,8 @@ func (q *Queue) thin(s *segment) error {
 	return nil
 }
 
-// frames lists the sound frames of a segment.
-func frames(f File, s *segment) (all []span, err error) {
+// frames lists the sound frames of a segment, but for those from limit on, which the next one holds too.
+func frames(f File, s *segment, limit Position) (all []span, err error) {
 	var sc scanner
 	var fr frame
 	sc.reset(f, s.salt, headerLen, s.end)
@@ -105,7 +104,9 @@ func frames(f File, s *segment) (all []span, err error) {
 		if err != nil || !ok {
 			return all, err
 		}
-		all = append(all, span{fr.off, fr.size, fr.seq, fr.count})
+		if (Position{s.epoch, fr.seq}).Less(limit) {
+			all = append(all, span{fr.off, fr.size, fr.seq, fr.count})
+		}
 	}
 }
 
@@ -124,19 +125,6 @@ func (q *Queue) choose(s *segment, all []span) (keep, dropped []span) {
 		i++
 	}
 	return keep, dropped
-}
-
-// listAgain lists what goes now inside of ranges that were reported as thinned already: the reader would take these holes for
-// known ones. It returns whether there was any.
-func (q *Queue) listAgain(s *segment, dropped []span) (any bool) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	for _, f := range dropped {
-		if !(Position{s.epoch, f.seq}).Less(q.acked) && q.table.spanned(s.epoch, f.seq) {
-			any = q.table.add(s.epoch, Loss{Stream: s.stream, Seq: f.seq, Count: uint64(f.count), Reason: Thinned}, asIs)
-		}
-	}
-	return any
 }
 
 // rewrite copies the frames of keep into a new file that takes the place of the old one.
@@ -158,7 +146,7 @@ func (q *Queue) rewrite(src File, h *segHeader, keep []span, size int64) error {
 		err = q.o.FS.Rename(name+tmpSuffix, name)
 	}
 	if err != nil {
-		q.o.FS.Remove(name + tmpSuffix)
+		q.scrap(name+tmpSuffix, roundPage(size))
 		return err
 	}
 	q.counted(q.o.FS.Sync()) // should it fail, a crash may bring the fuller file back: no harm

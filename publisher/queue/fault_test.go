@@ -1,0 +1,5 @@
+package queue_test
+
+import "syscall"
+
+var errIO error = syscall.EIO

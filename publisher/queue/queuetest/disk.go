@@ -1,0 +1,536 @@
+// Package queuetest has what a test of a queue needs: Disk, a folder in memory that is no kinder than a bad SD card, and Suite,
+// which every implementation of queue.FS passes, the real one and Disk alike.
+//
+// Disk keeps what is synced and what is not apart, in pages of 4 KiB; records every operation, so that the state of the card
+// after any prefix of a run, with any part of the unsynced pages, can be built again; and fails on demand. It promises nothing
+// about time: nothing in it waits.
+package queuetest
+
+import (
+	"fmt"
+	"io"
+	"io/fs"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"syscall"
+
+	"pinhole/publisher/queue"
+)
+
+const page = 4096
+
+// Op names an operation, for faults.
+type Op string
+
+// The operations.
+const (
+	Make     Op = "make"
+	List     Op = "list"
+	Open     Op = "open"
+	Edit     Op = "edit"
+	Create   Op = "create"
+	Rename   Op = "rename"
+	Remove   Op = "remove"
+	SyncDir  Op = "syncdir"
+	Lock     Op = "lock"
+	Read     Op = "read"
+	Write    Op = "write"
+	Truncate Op = "truncate"
+	Allocate Op = "allocate"
+	Sync     Op = "sync"
+	put      Op = "put" // WriteFile
+)
+
+// Fault decides what becomes of an operation on a file (name is "" for the folder). A nil error lets it be. A failing write may
+// have written its first part bytes.
+type Fault func(op Op, name string) (part int, err error)
+
+// event is one operation that changed something.
+type event struct {
+	op   Op
+	ino  int
+	name string
+	to   string
+	off  int64
+	data []byte
+	fail bool // a sync that failed: the pages are forgotten
+}
+
+type inode struct {
+	live    []byte
+	durable []byte
+	dirty   map[int64]bool // pages that differ, and will be written by a sync
+	blocks  int64          // allocated bytes, of a limited Disk
+}
+
+// Disk is a folder in memory. It is safe for concurrent use.
+type Disk struct {
+	mu      sync.Mutex
+	inodes  []*inode
+	names   map[string]int // live
+	durable map[string]int
+	pending []event // changes of names since the last SyncDir
+	log     []event
+	fault   Fault
+	locked  bool
+	limit   int64 // bytes, 0: none
+	peak    int64
+	counts  map[Op]int
+	dirs    map[string]bool
+}
+
+// NewDisk returns an empty folder.
+func NewDisk() *Disk {
+	return &Disk{names: map[string]int{}, durable: map[string]int{}, counts: map[Op]int{}, dirs: map[string]bool{}}
+}
+
+// SetFault makes every operation ask f; nil: none fails.
+func (d *Disk) SetFault(f Fault) { d.mu.Lock(); defer d.mu.Unlock(); d.fault = f }
+
+// SetLimit sets the room of the disk in bytes; ENOSPC beyond. 0: no limit.
+func (d *Disk) SetLimit(n int64) { d.mu.Lock(); defer d.mu.Unlock(); d.limit = n }
+
+// Count returns how many operations of a kind there were, failed ones included.
+func (d *Disk) Count(op Op) int { d.mu.Lock(); defer d.mu.Unlock(); return d.counts[op] }
+
+// Used returns the bytes that the files take now, and the most that they ever took.
+func (d *Disk) Used() (now, peak int64) { d.mu.Lock(); defer d.mu.Unlock(); return d.used(), d.peak }
+
+// ResetPeak forgets the most that the files ever took.
+func (d *Disk) ResetPeak() { d.mu.Lock(); defer d.mu.Unlock(); d.peak = d.used() }
+
+func (d *Disk) used() (n int64) {
+	for _, i := range d.names {
+		n += d.inodes[i].blocks
+	}
+	return n
+}
+
+// Unlock lets go of the lock, as the end of a process does.
+func (d *Disk) Unlock() { d.mu.Lock(); defer d.mu.Unlock(); d.locked = false }
+
+// AddDir puts a folder beside the files, which is no business of a queue.
+func (d *Disk) AddDir(name string) { d.mu.Lock(); defer d.mu.Unlock(); d.dirs[name] = true }
+
+// WriteFile puts a file there, synced.
+func (d *Disk) WriteFile(name string, b []byte) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.record(event{op: put, name: name, data: slices.Clone(b)})
+}
+
+// ReadFile returns a copy of a file as it is now; nil if there is none.
+func (d *Disk) ReadFile(name string) []byte {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	i, ok := d.names[name]
+	if !ok {
+		return nil
+	}
+	return append([]byte{}, d.inodes[i].live...)
+}
+
+// Names returns the files that are there now, sorted.
+func (d *Disk) Names() []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var out []string
+	for n := range d.names {
+		out = append(out, n)
+	}
+	slices.Sort(out)
+	return out
+}
+
+func (d *Disk) node(b []byte) int {
+	d.inodes = append(d.inodes, &inode{live: b, durable: slices.Clone(b), dirty: map[int64]bool{}, blocks: round(int64(len(b)))})
+	return len(d.inodes) - 1
+}
+
+func round(n int64) int64 { return (n + page - 1) / page * page }
+
+// check counts an operation and asks for its fault.
+func (d *Disk) check(op Op, name string) (int, error) {
+	d.counts[op]++
+	if d.fault == nil {
+		return 0, nil
+	}
+	part, err := d.fault(op, name)
+	if err != nil {
+		err = &fs.PathError{Op: string(op), Path: name, Err: err}
+	}
+	return part, err
+}
+
+func (d *Disk) record(e event) {
+	d.log = append(d.log, e)
+	d.apply(e)
+	d.peak = max(d.peak, d.used())
+}
+
+// apply carries out an operation on the live and on the durable state.
+func (d *Disk) apply(e event) {
+	switch e.op {
+	case put:
+		n := d.node(slices.Clone(e.data))
+		d.names[e.name], d.durable[e.name] = n, n
+	case Create:
+		d.names[e.name] = d.node(nil)
+		e.ino = len(d.inodes) - 1
+		d.pending = append(d.pending, e)
+	case Rename:
+		d.names[e.to] = d.names[e.name]
+		delete(d.names, e.name)
+		d.pending = append(d.pending, e)
+	case Remove:
+		delete(d.names, e.name)
+		d.pending = append(d.pending, e)
+	case SyncDir:
+		if !e.fail {
+			d.durable = map[string]int{}
+			for n, i := range d.names {
+				d.durable[n] = i
+			}
+		}
+		d.pending = nil
+	case Write:
+		n := d.inodes[e.ino]
+		n.live = grow(n.live, e.off+int64(len(e.data)))
+		copy(n.live[e.off:], e.data)
+		n.blocks = max(n.blocks, round(int64(len(n.live))))
+		n.touch(e.off, e.off+int64(len(e.data)))
+	case Allocate, Truncate:
+		n := d.inodes[e.ino]
+		old := int64(len(n.live))
+		n.live = grow(n.live, e.off)
+		if e.op == Truncate {
+			n.live = n.live[:e.off:e.off]
+			n.blocks = round(e.off)
+		}
+		n.blocks = max(n.blocks, round(e.off))
+		n.touch(min(old, e.off), max(old, e.off))
+	case Sync:
+		n := d.inodes[e.ino]
+		if !e.fail {
+			for p := range n.dirty {
+				n.settle(p)
+			}
+			n.durable = fit(n.durable, int64(len(n.live)))
+		}
+		n.dirty = map[int64]bool{}
+	}
+}
+
+func grow(b []byte, n int64) []byte {
+	if int64(len(b)) < n {
+		b = append(b, make([]byte, n-int64(len(b)))...)
+	}
+	return b
+}
+
+func fit(b []byte, n int64) []byte { return grow(b, n)[:n] }
+
+func (n *inode) touch(from, to int64) {
+	for p := from / page; p*page < to; p++ {
+		n.dirty[p] = true
+	}
+}
+
+// settle copies one live page to the durable contents.
+func (n *inode) settle(p int64) {
+	from, to := p*page, min((p+1)*page, int64(len(n.live)))
+	if from < to {
+		n.durable = grow(n.durable, to)
+		copy(n.durable[from:to], n.live[from:to])
+	}
+}
+
+// Ops returns how many operations are recorded.
+func (d *Disk) Ops() int { d.mu.Lock(); defer d.mu.Unlock(); return len(d.log) }
+
+// LastWrite returns the length of operation n-1 if it is a write, 0 otherwise.
+func (d *Disk) LastWrite(n int) int {
+	if n == 0 || d.log[n-1].op != Write {
+		return 0
+	}
+	return len(d.log[n-1].data)
+}
+
+// Survival says what of the unsynced state outlives a power cut.
+type Survival struct {
+	All  bool       // everything, as after kill -9
+	Some *rand.Rand // a random part of the pages and of the changes of names; nil and not All: nothing
+	Torn int        // the last write has only its first Torn bytes; negative: all of it
+}
+
+// After returns the card as a power cut after the first n recorded operations leaves it.
+func (d *Disk) After(n int, s Survival) *Disk {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	c := NewDisk()
+	for i, e := range d.log[:n] {
+		if i == n-1 && e.op == Write && s.Torn >= 0 && s.Torn < len(e.data) {
+			e.data = e.data[:s.Torn]
+		}
+		c.apply(e)
+	}
+	c.cut(s)
+	return c.Clone()
+}
+
+// cut forgets what does not survive.
+func (d *Disk) cut(s Survival) {
+	lives := func() bool { return s.All || s.Some != nil && s.Some.IntN(2) == 0 }
+	for _, e := range d.pending {
+		if !lives() {
+			continue
+		}
+		switch e.op {
+		case Create:
+			d.durable[e.name] = e.ino
+		case Rename:
+			if i, ok := d.durable[e.name]; ok {
+				d.durable[e.to] = i
+				delete(d.durable, e.name)
+			}
+		case Remove:
+			delete(d.durable, e.name)
+		}
+	}
+	for _, n := range d.inodes {
+		pages := make([]int64, 0, len(n.dirty))
+		for p := range n.dirty {
+			pages = append(pages, p)
+		}
+		slices.Sort(pages)
+		for _, p := range pages {
+			if lives() {
+				n.settle(p)
+			}
+		}
+		if len(pages) > 0 && lives() {
+			n.durable = fit(n.durable, int64(len(n.live)))
+		}
+		n.live = n.durable
+	}
+	d.names = map[string]int{}
+	for n, i := range d.durable {
+		d.names[n] = i
+	}
+}
+
+// Kill returns the folder as kill -9 leaves it: the page cache survives.
+func (d *Disk) Kill() *Disk { return d.After(d.Ops(), Survival{All: true, Torn: -1}) }
+
+// Clone returns an independent synced copy of the present state.
+func (d *Disk) Clone() *Disk {
+	c := NewDisk()
+	for _, n := range d.Names() {
+		c.WriteFile(n, d.ReadFile(n))
+	}
+	return c
+}
+
+func (d *Disk) Make() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	_, err := d.check(Make, "")
+	return err
+}
+
+func (d *Disk) List() ([]queue.Entry, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if _, err := d.check(List, ""); err != nil {
+		return nil, err
+	}
+	var out []queue.Entry
+	for n, i := range d.names {
+		out = append(out, queue.Entry{Name: n, Size: int64(len(d.inodes[i].live)), Regular: true})
+	}
+	for n := range d.dirs {
+		out = append(out, queue.Entry{Name: n})
+	}
+	return out, nil
+}
+
+func (d *Disk) open(op Op, name string) (queue.File, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if _, err := d.check(op, name); err != nil {
+		return nil, err
+	}
+	i, ok := d.names[name]
+	if !ok {
+		return nil, &fs.PathError{Op: string(op), Path: name, Err: syscall.ENOENT}
+	}
+	return &file{d: d, ino: i, name: name, write: op == Edit}, nil
+}
+
+func (d *Disk) Open(name string) (queue.File, error) { return d.open(Open, name) }
+func (d *Disk) Edit(name string) (queue.File, error) { return d.open(Edit, name) }
+
+func (d *Disk) Create(name string) (queue.File, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if _, err := d.check(Create, name); err != nil {
+		return nil, err
+	}
+	if _, ok := d.names[name]; ok {
+		return nil, &fs.PathError{Op: "create", Path: name, Err: syscall.EEXIST}
+	}
+	d.record(event{op: Create, name: name})
+	return &file{d: d, ino: len(d.inodes) - 1, name: name, write: true}, nil
+}
+
+func (d *Disk) Rename(from, to string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if _, err := d.check(Rename, from); err != nil {
+		return err
+	}
+	if _, ok := d.names[from]; !ok {
+		return &fs.PathError{Op: "rename", Path: from, Err: syscall.ENOENT}
+	}
+	d.record(event{op: Rename, name: from, to: to})
+	return nil
+}
+
+func (d *Disk) Remove(name string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if _, err := d.check(Remove, name); err != nil {
+		return err
+	}
+	if _, ok := d.names[name]; !ok {
+		return &fs.PathError{Op: "remove", Path: name, Err: syscall.ENOENT}
+	}
+	d.record(event{op: Remove, name: name})
+	return nil
+}
+
+func (d *Disk) Sync() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	_, err := d.check(SyncDir, "")
+	d.record(event{op: SyncDir, fail: err != nil})
+	return err
+}
+
+func (d *Disk) Lock() (io.Closer, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if _, err := d.check(Lock, "LOCK"); err != nil {
+		return nil, err
+	}
+	if d.locked {
+		return nil, queue.ErrLocked
+	}
+	d.locked = true
+	return unlocker{d}, nil
+}
+
+type unlocker struct{ d *Disk }
+
+func (u unlocker) Close() error { u.d.Unlock(); return nil }
+
+// file is an open file of a Disk.
+type file struct {
+	d      *Disk
+	ino    int
+	name   string
+	write  bool
+	closed bool
+}
+
+func (f *file) enter(op Op) (int, *inode, error) {
+	part, err := f.d.check(op, f.name)
+	switch {
+	case f.closed:
+		err = fmt.Errorf("%s %s: %w", op, f.name, fs.ErrClosed)
+	case !f.write && op != Read:
+		err = &fs.PathError{Op: string(op), Path: f.name, Err: syscall.EBADF}
+	}
+	return part, f.d.inodes[f.ino], err
+}
+
+func (f *file) ReadAt(b []byte, off int64) (int, error) {
+	f.d.mu.Lock()
+	defer f.d.mu.Unlock()
+	_, n, err := f.enter(Read)
+	if err != nil {
+		return 0, err
+	}
+	if off >= int64(len(n.live)) {
+		return 0, io.EOF
+	}
+	got := copy(b, n.live[off:])
+	if got < len(b) {
+		return got, io.EOF
+	}
+	return got, nil
+}
+
+func (f *file) WriteAt(b []byte, off int64) (int, error) {
+	f.d.mu.Lock()
+	defer f.d.mu.Unlock()
+	part, n, err := f.enter(Write)
+	if err == nil && !f.d.fits(n, off+int64(len(b))) {
+		part, err = 0, &fs.PathError{Op: "write", Path: f.name, Err: syscall.ENOSPC}
+	}
+	if err != nil {
+		b = b[:min(part, len(b))]
+	}
+	if len(b) > 0 {
+		f.d.record(event{op: Write, ino: f.ino, off: off, data: slices.Clone(b)})
+	}
+	return len(b), err
+}
+
+// fits reports whether n may have size bytes.
+func (d *Disk) fits(n *inode, size int64) bool {
+	return d.limit == 0 || d.used()-n.blocks+max(n.blocks, round(size)) <= d.limit
+}
+
+func (f *file) Allocate(size int64) error {
+	f.d.mu.Lock()
+	defer f.d.mu.Unlock()
+	_, n, err := f.enter(Allocate)
+	if err != nil {
+		return err
+	}
+	if !f.d.fits(n, size) {
+		return &fs.PathError{Op: "allocate", Path: f.name, Err: syscall.ENOSPC}
+	}
+	f.d.record(event{op: Allocate, ino: f.ino, off: size})
+	return nil
+}
+
+func (f *file) Truncate(size int64) error {
+	f.d.mu.Lock()
+	defer f.d.mu.Unlock()
+	if _, _, err := f.enter(Truncate); err != nil {
+		return err
+	}
+	f.d.record(event{op: Truncate, ino: f.ino, off: size})
+	return nil
+}
+
+func (f *file) Sync() error {
+	f.d.mu.Lock()
+	defer f.d.mu.Unlock()
+	_, _, err := f.enter(Sync)
+	f.d.record(event{op: Sync, ino: f.ino, fail: err != nil})
+	return err
+}
+
+func (f *file) Close() error {
+	f.d.mu.Lock()
+	defer f.d.mu.Unlock()
+	if f.closed {
+		return fmt.Errorf("close %s: %w", f.name, fs.ErrClosed)
+	}
+	f.closed = true
+	return nil
+}
