@@ -158,7 +158,7 @@ func TestCredentials(t *testing.T) {
 
 func TestOpenPasswordIsWarnedOf(t *testing.T) {
 	dir := folder(t, map[string][]byte{"password": []byte("secret")})
-	if err := os.Chmod(dir+"/password", 0o644); err != nil {
+	if err := os.Chmod(dir+"/password", 0o604); err != nil {
 		t.Fatal(err)
 	}
 	o := options()
@@ -167,7 +167,7 @@ func TestOpenPasswordIsWarnedOf(t *testing.T) {
 	if c == nil {
 		t.Fatal(problems)
 	}
-	want := fmt.Sprintf("f:1:52: publisher.password_file: every user can read %s/password (mode 0644); chmod 600 %[1]s/password", dir)
+	want := fmt.Sprintf("f:1:52: publisher.password_file: every user can read %s/password (mode 0604); chmod 600 %[1]s/password", dir)
 	if len(c.Warnings) != 1 || c.Warnings[0].String() != want {
 		t.Errorf("\n got %v\nwant %s", c.Warnings, want)
 	}
