@@ -140,7 +140,7 @@ func (b *Board) Root() string {
 // State returns Options.State.
 func (b *Board) State() string { return b.opts.State }
 
-// Run keeps the files below Root moving, once a second, until ctx ends.
+// Run keeps the files below Root moving, once a second, until ctx ends. While nobody has asked for Root there are none.
 func (b *Board) Run(ctx context.Context) error {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
@@ -149,7 +149,7 @@ func (b *Board) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
-			if err := b.Refresh(); err != nil {
+			if err := b.refreshIfMade(); err != nil {
 				return err
 			}
 		}
@@ -160,6 +160,15 @@ func (b *Board) Run(ctx context.Context) error {
 func (b *Board) Refresh() error {
 	b.tree.Lock()
 	defer b.tree.Unlock()
+	return b.refresh()
+}
+
+func (b *Board) refreshIfMade() error {
+	b.tree.Lock()
+	defer b.tree.Unlock()
+	if b.root == "" {
+		return nil
+	}
 	return b.refresh()
 }
 
