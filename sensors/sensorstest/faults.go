@@ -120,7 +120,7 @@ func (s *Suite) try(t *testing.T, d *desk, name string, opening bool, k, length 
 		begin = time.Now()
 		list, err = sense(dev)
 	}
-	if took := time.Since(begin); took > limit+sim.AdapterTimeout {
+	if took := time.Since(begin); took > limit+sim.AdapterTimeout+paces*s.Pace {
 		t.Errorf("%s: returned after %v", name, took)
 	}
 	h, isHard := hard[fault.Trouble]

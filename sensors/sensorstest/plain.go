@@ -20,6 +20,9 @@ func (s *Suite) truth(t *testing.T) {
 			dev := d.mustOpen(t, s.Params)
 			for i := range s.Truth {
 				d.truth.Store(&s.Truth[i])
+				if s.Pace > 0 {
+					mustSense(t, dev) // it may have been measured before
+				}
 				list := mustSense(t, dev)
 				s.wellFormed(t, list)
 				if !s.near(list, s.Truth[i]) {
@@ -65,6 +68,7 @@ func (s *Suite) instances(t *testing.T) {
 func (s *Suite) context(t *testing.T) {
 	s.bubble(t, func(t *testing.T, d *desk) {
 		dev := d.mustOpen(t, s.Params)
+		mustSense(t, dev)
 		begin := time.Now()
 		mustSense(t, dev)
 		whole := time.Since(begin)
@@ -100,8 +104,10 @@ func (s *Suite) allocations(t *testing.T) {
 	s.bubble(t, func(t *testing.T, d *desk) {
 		dev := d.mustOpen(t, s.Params)
 		defer dev.Close()
+		mustSense(t, dev)
 		ctx := context.Background()
 		n := testing.AllocsPerRun(20, func() {
+			time.Sleep(s.Pace)
 			if _, err := dev.Sense(ctx); err != nil {
 				t.Error(err)
 			}

@@ -25,6 +25,13 @@ type Suite struct {
 	Truth  []sim.Still
 	Within map[sensors.Quantity]float64
 
+	// Pace: the part warms up, or measures by itself and not when it is asked. A measurement that fails with class warmup is then
+	// made again after this time, a few times over, as somebody would who reads the part regularly.
+	Pace time.Duration
+
+	// Kin names other kinds whose part this kind reads as well, and rightly.
+	Kin []string
+
 	// Blind: the part has neither an id nor a checksum, so that another part, or a wrong bit, cannot be told from it.
 	Blind bool
 
@@ -63,6 +70,15 @@ func Run(t *testing.T, s Suite) {
 
 // limit is the time that one measurement is given.
 const limit = 5 * time.Second
+
+// paces is how often a measurement that fails with class warmup is made again.
+const paces = 20
+
+// paced is a sensor whose suite has a pace.
+type paced struct {
+	sensors.Sensor
+	pace time.Duration
+}
 
 // desk is a simulated board with the suite's part, in a world that the test changes at will.
 type desk struct {
@@ -116,6 +132,9 @@ func (d *desk) open(p kind.Params) (sensors.Sensor, error) {
 	if err != nil {
 		return nil, err
 	}
+	if d.suite.Pace > 0 {
+		return paced{dev.(sensors.Sensor), d.suite.Pace}, nil
+	}
 	return dev.(sensors.Sensor), nil
 }
 
@@ -128,8 +147,19 @@ func (d *desk) mustOpen(t *testing.T, p kind.Params) sensors.Sensor {
 	return dev
 }
 
-// sense measures once and copies what the driver may reuse.
+// sense measures once, or at the part's pace until it has warmed up, and copies what the driver may reuse.
 func sense(dev sensors.Sensor) ([]sensors.Measurement, error) {
+	list, err := senseNow(dev)
+	if p, ok := dev.(paced); ok {
+		for n := 0; n < paces && sensors.ClassOf(err) == sensors.Warmup; n++ {
+			time.Sleep(p.pace)
+			list, err = senseNow(dev)
+		}
+	}
+	return list, err
+}
+
+func senseNow(dev sensors.Sensor) ([]sensors.Measurement, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	list, err := dev.Sense(ctx)
