@@ -146,6 +146,9 @@ func TestPeople(t *testing.T) {
 	if got := sparkline([]float64{3, 3}); got != "▁▁" {
 		t.Errorf("got %s", got)
 	}
+	if a, b := plural(1, "message"), plural(0, "message"); a != "1 message" || b != "0 messages" {
+		t.Errorf("got %s, %s", a, b)
+	}
 	for ns, want := range map[int64]string{1764000000123000000: "1764000000123", 1250417000: "1250.417", 1: "0.000001", -1500000: "-1.5", 0: "0"} {
 		if got := string(appendMillis(nil, ns)); got != want {
 			t.Errorf("%d: got %s, want %s", ns, got, want)

@@ -68,8 +68,8 @@ func (t *table) header(l *lab.Lab, now time.Time) []string {
 	return []string{
 		fmt.Sprintf("Pinhole demo: %s -> mqtts://%s", cmp.Or(t.device, "simulated board"), l.Addr()),
 		link,
-		fmt.Sprintf("%d messages, %d readings, %s on the wire, %d again, lost %d", n.Messages, n.Readings, size(l.Stats().Received),
-			n.Duplicates, n.Claimed),
+		fmt.Sprintf("%s, %s, %s on the wire, %d again, lost %d", plural(n.Messages, "message"), plural(n.Readings, "reading"),
+			size(l.Stats().Received), n.Duplicates, n.Claimed),
 	}
 }
 
@@ -95,7 +95,7 @@ func (t *table) brief(l *lab.Lab, since time.Duration) string {
 	defer t.mu.Unlock()
 	n := l.Judge().Totals()
 	var b strings.Builder
-	fmt.Fprintf(&b, "%3.0f s: %d readings in %d messages", since.Seconds(), n.Readings, n.Messages)
+	fmt.Fprintf(&b, "%3.0f s: %s in %s", since.Seconds(), plural(n.Readings, "reading"), plural(n.Messages, "message"))
 	for i, x := range t.rows {
 		sep := ", "
 		if i == 0 {
