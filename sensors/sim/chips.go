@@ -20,6 +20,7 @@ func chips() []chip {
 	return []chip{
 		{"bme280", newBME280},
 		{"bmp280", newBMP280},
+		{"sht3x", newSHT3x},
 	}
 }
 
