@@ -41,7 +41,10 @@ type world struct {
 // commands is the table of commands, in the order of the help.
 func commands() []command {
 	return []command{
+		runCommand(),
 		checkCommand(),
+		readCommand(),
+		queueCommand(),
 		kindsCommand(),
 		configCommand(),
 		versionCommand(),

@@ -1,0 +1,125 @@
+package agent
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"sync"
+
+	"pinhole/cmd/pinhole/internal/config"
+	"pinhole/sensors"
+	"pinhole/sensors/bus"
+	"pinhole/sensors/clock"
+	"pinhole/sensors/kind"
+	"pinhole/sensors/sim"
+)
+
+// Board is what the sensors are attached to, with its clock.
+type Board struct {
+	kind.Board
+	Clock *clock.Clock
+	sim   *sim.Board // nil on a real board
+	set   *bus.Set   // nil on a simulated one
+
+	mu       sync.Mutex
+	attached map[string]bool
+}
+
+// OpenBoard opens the configured board. Nothing is asked of any part yet. built is the version's build time, which no clock may
+// undercut.
+func OpenBoard(c *config.Config, built string) (*Board, error) {
+	state := filepath.Join(c.Publisher.Queue.Dir, "state")
+	machine, err := clock.System("/", clock.Built(built))
+	if err != nil {
+		return nil, fmt.Errorf("read the clock: %w", err)
+	}
+	b := &Board{Clock: machine, attached: map[string]bool{}}
+	if c.Board == config.Sim {
+		// A desk's clock is right; that nothing disciplines it, as in a container, is no reason to mark every reading.
+		b.Clock = clock.Desk(machine.ID())
+		b.sim = sim.New(sim.Options{State: state})
+		b.Board = b.sim
+		return b, nil
+	}
+	b.set = bus.New("/", state)
+	b.Board = b.set
+	return b, nil
+}
+
+// Close lets go of the buses.
+func (b *Board) Close() error {
+	if b.sim != nil {
+		return b.sim.Close()
+	}
+	return b.set.Close()
+}
+
+// Run moves a simulated board's world until ctx ends.
+func (b *Board) Run(ctx context.Context) error {
+	if b.sim != nil {
+		return b.sim.Run(ctx)
+	}
+	<-ctx.Done()
+	return nil
+}
+
+// machine is a board whose files are this machine's own.
+type machine struct{ kind.Board }
+
+func (machine) Root() string { return "/" }
+
+// Sources turns configured sensors into what the sampler takes. On a simulated board it attaches their parts.
+func (b *Board) Sources(list []config.Sensor) ([]sensors.Source, error) {
+	sources := make([]sensors.Source, 0, len(list))
+	var errs []error
+	for _, s := range list {
+		key, err := fingerprint(s)
+		if err != nil {
+			return nil, fmt.Errorf("sensor %s: %w", s.Name, err)
+		}
+		if err := b.attach(key, s); err != nil {
+			errs = append(errs, fmt.Errorf("sensor %s: %w", s.Name, err))
+			continue
+		}
+		var on kind.Board = b.Board
+		if s.Kind.Name == "host" {
+			on = machine{on} // its figures are this machine's even where the board is simulated
+		}
+		src := sensors.Source{
+			Name: s.Name, Key: key, Every: s.Every, Watch: s.Kind.Event, Filters: s.Filters,
+			Quantities: s.Kind.Yields(s.Params),
+			Open:       func(ctx context.Context) (any, error) { return s.Kind.Open(ctx, on, s.Params) },
+		}
+		if s.Kind.Bus != nil {
+			src.Bus = s.Kind.Bus(s.Params)
+		}
+		sources = append(sources, src)
+	}
+	return sources, errors.Join(errs...)
+}
+
+// attach puts a sensor's part onto a simulated board, once.
+func (b *Board) attach(key string, s config.Sensor) error {
+	if b.sim == nil {
+		return nil
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.attached[key] {
+		return nil
+	}
+	b.attached[key] = true
+	return b.sim.Attach(s.Kind.Name, s.Params)
+}
+
+// fingerprint is the same for two sensors that are configured alike in everything.
+func fingerprint(s config.Sensor) (string, error) {
+	text, err := json.Marshal([]any{s.Name, s.Kind.Name, s.Every, s.Params, s.Filters})
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%s %x", s.Name, sha256.Sum256(text)), nil
+}

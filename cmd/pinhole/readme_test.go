@@ -1,0 +1,132 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"regexp"
+	"strings"
+	"testing"
+
+	"pinhole/cmd/pinhole/internal/cli"
+	"pinhole/cmd/pinhole/internal/config"
+	"pinhole/sensors/all"
+)
+
+const readmePath = "../../README.md"
+
+func readme(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile(readmePath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// TestREADMEListsKinds: the table of sensors in README is made of the table of kinds. -update writes it.
+func TestREADMEListsKinds(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("| kind | what | quantities | parts |\n|---|---|---|---|\n")
+	for _, k := range all.Kinds() {
+		quantities := strings.Join(names(yields(k)), " ")
+		if quantities == "" {
+			quantities = "as configured"
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", k.Name, k.Summary, quantities, k.Manual.Parts)
+	}
+	const begin, end = "<!-- kinds: begin -->\n", "<!-- kinds: end -->"
+	text := readme(t)
+	i, j := strings.Index(text, begin), strings.Index(text, end)
+	if i < 0 || j < i {
+		t.Fatal("README has no marks for the table of kinds")
+	}
+	want := text[:i+len(begin)] + b.String() + text[j:]
+	if want == text {
+		return
+	}
+	if !*update {
+		t.Fatal("README's table of kinds is not that of the program; run: make golden")
+	}
+	if err := os.WriteFile(readmePath, []byte(want), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestREADMEConfigIsValid: the configuration that README shows passes the checker, with the files that it names beside it.
+func TestREADMEConfigIsValid(t *testing.T) {
+	found := 0
+	for _, block := range regexp.MustCompile(`(?m)(?:^    .*\n)+`).FindAllString(readme(t), -1) {
+		if !strings.Contains(block, "publisher:\n") {
+			continue
+		}
+		found++
+		text := regexp.MustCompile(`(?m)^    `).ReplaceAllString(block, "")
+		text = strings.NewReplacer("cert: device.crt, key: device.key", "ca: ''").Replace(text)
+		_, problems := config.Parse("README.md", []byte(text), config.Options{Kinds: all.Kinds(), Env: os.LookupEnv, Hostname: "pi", Dir: t.TempDir()})
+		for _, p := range problems {
+			t.Errorf("%v", p)
+		}
+	}
+	if found == 0 {
+		t.Error("README shows no configuration")
+	}
+}
+
+// TestREADMENamesCommandsAndCodes: README knows every command and every exit code, and no command that is not there.
+func TestREADMENamesCommandsAndCodes(t *testing.T) {
+	text := readme(t)
+	known := map[string]bool{"help": true}
+	for _, c := range commands() {
+		known[c.name] = true
+		if !strings.Contains(text, "| `pinhole "+c.name) {
+			t.Errorf("README's table of commands lacks %s", c.name)
+		}
+	}
+	for _, m := range regexp.MustCompile("`(?:\\./)?pinhole ([a-z]+)").FindAllStringSubmatch(text, -1) {
+		if !known[m[1]] {
+			t.Errorf("README names `pinhole %s`, which does not exist", m[1])
+		}
+	}
+	for code, meaning := range cli.Codes() {
+		if !strings.Contains(text, fmt.Sprintf("| %d | ", code)) {
+			t.Errorf("README lacks exit code %d (%s)", code, meaning)
+		}
+	}
+}
+
+// TestREADMETargetsExist: every `make X` in README is a target.
+func TestREADMETargetsExist(t *testing.T) {
+	makefile, err := os.ReadFile("../../Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range regexp.MustCompile("(?m)(?:`|^    )make ([a-z0-9]+(?: [a-z0-9]+)*)").FindAllStringSubmatch(readme(t), -1) {
+		for _, target := range strings.Fields(m[1]) {
+			if !regexp.MustCompile(`(?m)^[a-z0-9 -]*\b` + target + `\b[a-z0-9 -]*:`).Match(makefile) {
+				t.Errorf("README names make %s, which is no target", target)
+			}
+		}
+	}
+}
+
+// TestNothingOfTheWorkshop: what is committed names no path outside of the tree and no package registry.
+func TestNothingOfTheWorkshop(t *testing.T) {
+	cmd := exec.Command("git", "ls-files", "-z")
+	cmd.Dir = "../.."
+	out, err := cmd.Output()
+	if err != nil {
+		t.Skip("skipped: not a git checkout")
+	}
+	banned := regexp.MustCompile(`(?i)proxy\.golang|sum\.golang|deb\.debian\.org|registry\.npm|/root/|/home/[a-z]+/`)
+	for _, name := range strings.Split(strings.TrimRight(string(out), "\x00"), "\x00") {
+		text, err := os.ReadFile("../../" + name)
+		if err != nil || strings.HasSuffix(name, "readme_test.go") || bytes.IndexByte(text, 0) >= 0 {
+			continue
+		}
+		if found := banned.Find(text); found != nil {
+			t.Errorf("%s holds %q", name, found)
+		}
+	}
+}
