@@ -27,6 +27,7 @@ const usage = `pinhole-lab: an AWS-IoT-like endpoint for the desk
 
   pinhole-lab serve   listen, write certificates and a configuration, print what arrives
   pinhole-lab demo    endpoint, simulated board and agent together, readings on screen
+  pinhole-lab bench   figures: throughput, backlog, memory, bytes on wire and disk
   pinhole-lab version
   pinhole-lab help
 
@@ -53,6 +54,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return serve(ctx, args[1:], stdout, stderr)
 	case "demo":
 		return demo(ctx, args[1:], stdout, stderr)
+	case "bench":
+		return bench(ctx, args[1:], stdout, stderr)
 	case "version":
 		fmt.Fprintln(stdout, "pinhole-lab", version)
 		return exitDone

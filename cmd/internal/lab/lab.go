@@ -39,6 +39,8 @@ type Options struct {
 	NoLimits bool         // leave out AWS's limits of rate, throughput and connects
 	Log      *slog.Logger // nil: silent
 
+	OnPayload func(topic string, payload []byte) // for each message taken, before it is decoded; payload is only lent
+
 	OnBatch func(*judge.Batch) // before the acknowledgement; the batch is only lent, and the judge must not be called
 	OnEvent func(Event)        // what happens on connections; called from their goroutines
 }
@@ -298,6 +300,9 @@ func (l *Lab) forget(c *conn) {
 func (l *Lab) take(c *conn, m *message) {
 	l.stats.publishes.Add(1)
 	if judged(m.topic) {
+		if l.opts.OnPayload != nil {
+			l.opts.OnPayload(m.topic, m.payload)
+		}
 		if err := l.judge.Take(m.payload, l.opts.OnBatch); err != nil {
 			l.log.Warn("not a batch", "client", c.client, "topic", m.topic, "error", err)
 		}
