@@ -21,6 +21,7 @@ func chips() []chip {
 		{"bme280", newBME280},
 		{"bmp280", newBMP280},
 		{"sht3x", newSHT3x},
+		{"sht4x", newSHT4x},
 	}
 }
 
