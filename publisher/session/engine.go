@@ -18,7 +18,7 @@ func newEngine(g *guard, o *Options, password string) mqtt.Client {
 	p.SetUsername(o.Username)
 	p.SetPassword(password)
 	p.SetKeepAlive(o.KeepAlive)
-	p.SetProtocolVersion(4)    // otherwise a refused login is repeated at once as MQTT 3.1
+	p.SetProtocolVersion(4)    // otherwise paho would repeat a refused login as MQTT 3.1, if the guard let it
 	p.SetCleanSession(true)    // the queue remembers, the broker need not; AWS's policies rarely allow persistent sessions
 	p.SetAutoReconnect(false)  // a reconnect completes the tokens of messages that were not acknowledged
 	p.SetConnectRetry(false)   // its sleep cannot be interrupted

@@ -123,3 +123,35 @@ func publish(t *testing.T, s *Session, name string, qos byte, o outcomes) {
 		t.Fatalf("publish %s: %v", name, err)
 	}
 }
+
+// acknowledge is a broker for one connection that answers each PUBLISH at once.
+func acknowledge(l net.Listener) {
+	conn, err := l.Accept()
+	if err != nil {
+		return
+	}
+	defer conn.Close()
+	r := bufio.NewReaderSize(conn, 64*1024)
+	for {
+		p, err := publishertest.ReadPacket(r)
+		if err != nil {
+			return
+		}
+		answer := publishertest.Connack(0)
+		switch p.Type {
+		case publishertest.PUBLISH:
+			m, err := p.Message()
+			if err != nil {
+				return
+			}
+			answer = publishertest.Puback(m.ID)
+		case publishertest.PINGREQ:
+			answer = publishertest.Pingresp()
+		case publishertest.DISCONNECT:
+			return
+		}
+		if _, err := conn.Write(answer); err != nil {
+			return
+		}
+	}
+}

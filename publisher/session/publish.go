@@ -231,7 +231,7 @@ func (s *Session) watch() {
 // overdue runs when the oldest message's time is up. An acknowledgement may have come in the same moment.
 func (s *Session) overdue() {
 	s.mu.Lock()
-	late := s.flight.head != nil && s.flight.head.written && time.Since(s.since) >= s.opt.AckTimeout
+	late := s.flight.head != nil && time.Since(s.since) >= s.opt.AckTimeout
 	s.mu.Unlock()
 	if late {
 		_ = s.fail(s.linkError(ErrNoPuback))

@@ -60,14 +60,9 @@ func Connect(ctx context.Context, conn net.Conn, o Options) (*Session, error) {
 	s.engine = newEngine(&guard{s: s, conn: s.conn}, &s.opt, password)
 	login := s.engine.Connect()
 	select {
-	case <-login.Done():
-		if err := login.Error(); err != nil {
-			_ = s.fail(s.loginError(err))
-		}
+	case <-login.Done(): // well or not: when paho fails it closes the guard, and that ends the session
 	case <-s.over:
 	}
-	connack.Stop()
-	stop()
 	if err := s.Err(); err != nil {
 		<-s.over
 		return nil, err
