@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -103,7 +104,7 @@ func TestArrows(t *testing.T) {
 				imports = p.Deps
 			}
 			for _, i := range imports {
-				if matches(i, r.to) && !contains(r.allowed, i) {
+				if matches(i, r.to) && !slices.Contains(r.allowed, i) {
 					t.Errorf("%s imports %s: %s", p.ImportPath, i, r.why)
 				}
 			}
@@ -117,15 +118,6 @@ func TestArrows(t *testing.T) {
 func matches(path string, dirs []string) bool {
 	for _, d := range dirs {
 		if under(path, d) {
-			return true
-		}
-	}
-	return false
-}
-
-func contains(list []string, s string) bool {
-	for _, x := range list {
-		if x == s {
 			return true
 		}
 	}
