@@ -84,7 +84,7 @@ func (b *Board) Sources(list []config.Sensor) ([]sensors.Source, error) {
 			errs = append(errs, fmt.Errorf("sensor %s: %w", s.Name, err))
 			continue
 		}
-		var on kind.Board = b.Board
+		on := b.Board
 		if s.Kind.Name == "host" {
 			on = machine{on} // its figures are this machine's even where the board is simulated
 		}

@@ -189,9 +189,7 @@ func (o *object) section(name string) *object {
 	return s
 }
 
-// list returns the items below a key; nothing at all is an empty list.
-func (o *object) list(name string) []value { return o.get(name).list() }
-
+// list returns the items of a list; nothing at all is an empty one.
 func (v value) list() []value {
 	if v.null() {
 		return nil
