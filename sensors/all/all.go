@@ -14,11 +14,12 @@ import (
 	"pinhole/sensors/replay"
 	"pinhole/sensors/sht3x"
 	"pinhole/sensors/sht4x"
+	"pinhole/sensors/shtc3"
 )
 
 // Kinds returns every kind, sorted by name.
 func Kinds() []kind.Kind {
-	list := []kind.Kind{host.Kind(), mock.Kind(), replay.Kind(), sht3x.Kind(), sht4x.Kind()}
+	list := []kind.Kind{host.Kind(), mock.Kind(), replay.Kind(), sht3x.Kind(), sht4x.Kind(), shtc3.Kind()}
 	list = append(list, bme280.Kinds()...)
 	list = append(list, gpio.Kinds()...)
 	slices.SortFunc(list, func(a, b kind.Kind) int { return cmp.Compare(a.Name, b.Name) })

@@ -22,6 +22,7 @@ func chips() []chip {
 		{"bmp280", newBMP280},
 		{"sht3x", newSHT3x},
 		{"sht4x", newSHT4x},
+		{"shtc3", newSHTC3},
 	}
 }
 
