@@ -4,12 +4,14 @@
 set -eu
 
 # command:package
-wanted='mosquitto:mosquitto haproxy:haproxy qemu-arm-static:qemu-user-static gcc:gcc'
+wanted='mosquitto:mosquitto haproxy:haproxy qemu-arm-static:qemu-user-static gcc:gcc nginx:nginx
+squid:squid-openssl danted:dante-server microsocks:microsocks'
 missing=
 for pair in $wanted; do
 	command -v "${pair%%:*}" >/dev/null 2>&1 || [ -x "/usr/sbin/${pair%%:*}" ] || missing="$missing ${pair#*:}"
 done
 case "$missing" in *gcc*) missing="$missing libc6-dev" ;; esac
+case "$missing" in *nginx*) missing="$missing libnginx-mod-stream" ;; esac
 [ -e /usr/share/ca-certificates/mozilla/Amazon_Root_CA_1.crt ] || missing="$missing ca-certificates"
 [ -n "$missing" ] || exit 0
 

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -50,7 +51,8 @@ func start(t testing.TB, addrs []string, path string, args ...string) {
 	out := &output{}
 	cmd := exec.Command(path, args...)
 	cmd.Stdout, cmd.Stderr = out, out
-	cmd.WaitDelay = 2 * time.Second // a child of the program may hold its output open
+	cmd.WaitDelay = 2 * time.Second                       // a child of the program may hold its output open
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // its children end with it
 	if err := cmd.Start(); err != nil {
 		t.Fatalf("start %s: %v", path, err)
 	}
@@ -61,7 +63,7 @@ func start(t testing.TB, addrs []string, path string, args ...string) {
 		exit = cmd.Wait()
 	}()
 	t.Cleanup(func() {
-		_ = cmd.Process.Kill() // it may have ended by itself
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // it may have ended by itself
 		<-exited
 		if t.Failed() {
 			t.Logf("%s wrote:\n%s", path, out.String())
