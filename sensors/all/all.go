@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"slices"
 
+	"pinhole/sensors/aht20"
 	"pinhole/sensors/bme280"
 	"pinhole/sensors/gpio"
 	"pinhole/sensors/host"
@@ -22,6 +23,7 @@ func Kinds() []kind.Kind {
 	list := []kind.Kind{host.Kind(), mock.Kind(), replay.Kind(), sht3x.Kind(), sht4x.Kind(), shtc3.Kind()}
 	list = append(list, bme280.Kinds()...)
 	list = append(list, gpio.Kinds()...)
+	list = append(list, aht20.Kinds()...)
 	slices.SortFunc(list, func(a, b kind.Kind) int { return cmp.Compare(a.Name, b.Name) })
 	return list
 }

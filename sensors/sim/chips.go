@@ -23,6 +23,8 @@ func chips() []chip {
 		{"sht3x", newSHT3x},
 		{"sht4x", newSHT4x},
 		{"shtc3", newSHTC3},
+		{"aht10", newAHT10},
+		{"aht20", newAHT20},
 	}
 }
 
