@@ -1,0 +1,136 @@
+package main
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+)
+
+// many is how many sensors the tests of cuts and kills have.
+const many = 200
+
+// TestE2ECutsAndKills: 200 counters, a queue that syncs every reading, five cuts of the link, three kills of the agent. No number is
+// missing, none invented, repeats are identical, and what was on disk at a kill arrives later.
+func TestE2ECutsAndKills(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	config := d.configure(settings{sensors: counters(many, 100*time.Millisecond), queue: "max: 64MiB, sync: 0s"})
+	d.run(config)
+	var accepted []stored
+	kills, cuts := 0, 0
+	for range *campaign {
+		for _, what := range "ccKcKccK" {
+			d.arrived(30*time.Second, 1200)
+			if what == 'c' {
+				cuts++
+				d.lab.Cut()
+				continue
+			}
+			kills++
+			at := d.live.kill()
+			accepted = append(accepted, d.dump(config)...)
+			d.slack("sync 0", at, 0)
+			d.run(config)
+		}
+	}
+	d.arrived(30*time.Second, 1200)
+	r := d.finish()
+	t.Logf("%d cuts, %d kills: %d readings in %d streams, %d repeats; %d readings were on disk when a kill came",
+		cuts, kills, r.Readings, len(r.Streams), r.Duplicates, len(accepted))
+	if len(r.Streams) != kills+1 || r.Ended != 1 {
+		t.Errorf("%d streams, %d with an end; want %d and 1", len(r.Streams), r.Ended, kills+1)
+	}
+	d.arrivedAll(accepted)
+	if n := d.books.check(t); n != int(r.Readings) {
+		t.Errorf("the counters have %d values, %d readings came", n, r.Readings)
+	}
+}
+
+// arrivedAll demands that readings that had been in the queue arrived, under their numbers.
+func (d *desk) arrivedAll(list []stored) {
+	d.t.Helper()
+	for _, s := range list {
+		if !d.books.has(s) {
+			d.t.Fatalf("%+v was in the queue after a kill, and did not arrive", s)
+		}
+	}
+}
+
+// killSlack is what a kill may cost beyond publisher.queue.sync: the time to the next measurement of the fastest sensor (a tenth of
+// a second), one write and one fdatasync that block the next write, and what a machine that is busy with other tests adds.
+const killSlack = 1500 * time.Millisecond
+
+// slack demands that the newest reading known of the stream that was killed at that time, from the queue's folder or the broker,
+// is not older than sync and the slack.
+func (d *desk) slack(what string, at time.Time, sync time.Duration) {
+	d.t.Helper()
+	var newest time.Time
+	d.books.mu.Lock()
+	for _, n := range d.books.newest {
+		if n.After(newest) {
+			newest = n
+		}
+	}
+	d.books.mu.Unlock()
+	for _, s := range d.dump(d.dir + "/pinhole.yaml") {
+		if n := time.UnixMicro(int64(s.Time * 1000)); n.After(newest) {
+			newest = n
+		}
+	}
+	gap := at.Sub(newest)
+	d.t.Logf("%s: the newest reading that survived was taken %v before the kill", what, gap.Round(time.Millisecond))
+	if gap > sync+killSlack {
+		d.t.Errorf("%s: a kill cost the readings of %v, want %v at most", what, gap, sync+killSlack)
+	}
+}
+
+// TestE2EKillsOffline: write-behind, no broker, three kills. After each, at most the last two seconds are missing, and nothing else:
+// what is on disk is each stream from 0 on without a hole.
+func TestE2EKillsOffline(t *testing.T) {
+	t.Parallel()
+	const sync = 2 * time.Second
+	d := newDesk(t)
+	d.gate.set(true)
+	config := d.configure(settings{sensors: counters(many, 100*time.Millisecond), queue: "max: 64MiB, sync: 2s"})
+	kills := 3 * *campaign
+	var accepted []stored
+	for i := range kills {
+		before := d.queue(config).Readings
+		d.run(config)
+		d.await(30*time.Second, "3000 readings are on disk", func() bool { return d.queue(config).Readings >= before+3000 })
+		<-time.After(rand.N(sync)) // at any moment between two writes
+		at := d.live.kill()
+		d.slack(fmt.Sprintf("kill %d", i+1), at, sync)
+		accepted = d.dump(config)
+	}
+	d.run(config)
+	d.gate.set(false)
+	d.arrived(30*time.Second, uint64(len(accepted)))
+	r := d.finish()
+	if len(r.Streams) != kills+1 || r.Ended != 1 {
+		t.Errorf("%d streams, %d with an end; want %d and 1", len(r.Streams), r.Ended, kills+1)
+	}
+	if r.Duplicates > 0 {
+		t.Errorf("%d repeats; the broker acknowledged each message once", r.Duplicates)
+	}
+	d.arrivedAll(accepted)
+	d.books.check(t)
+}
+
+// TestE2EKillsOnline: write-behind with a broker that acknowledges at once. A kill costs at most what is younger than sync, here the
+// few readings on their way.
+func TestE2EKillsOnline(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	config := d.configure(settings{sensors: counters(many, 100*time.Millisecond), queue: "max: 64MiB, sync: 2s"})
+	for i := range 2 * *campaign {
+		d.run(config)
+		d.arrived(30*time.Second, 2500)
+		d.slack(fmt.Sprintf("kill %d", i+1), d.live.kill(), 2*time.Second)
+	}
+	d.run(config)
+	d.arrived(30*time.Second, 500)
+	d.finish()
+	d.books.check(t)
+}
