@@ -10,6 +10,7 @@ import (
 	"pinhole/sensors/bme280"
 	"pinhole/sensors/gpio"
 	"pinhole/sensors/host"
+	"pinhole/sensors/htu21d"
 	"pinhole/sensors/kind"
 	"pinhole/sensors/mock"
 	"pinhole/sensors/replay"
@@ -20,7 +21,7 @@ import (
 
 // Kinds returns every kind, sorted by name.
 func Kinds() []kind.Kind {
-	list := []kind.Kind{host.Kind(), mock.Kind(), replay.Kind(), sht3x.Kind(), sht4x.Kind(), shtc3.Kind()}
+	list := []kind.Kind{host.Kind(), htu21d.Kind(), mock.Kind(), replay.Kind(), sht3x.Kind(), sht4x.Kind(), shtc3.Kind()}
 	list = append(list, bme280.Kinds()...)
 	list = append(list, gpio.Kinds()...)
 	list = append(list, aht20.Kinds()...)

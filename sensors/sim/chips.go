@@ -25,6 +25,7 @@ func chips() []chip {
 		{"shtc3", newSHTC3},
 		{"aht10", newAHT10},
 		{"aht20", newAHT20},
+		{"htu21d", newHTU21D},
 	}
 }
 
