@@ -15,6 +15,7 @@ import (
 
 	"pinhole/publisher/payload"
 	"pinhole/publisher/queue"
+	"pinhole/publisher/route"
 	"pinhole/sensors"
 	"pinhole/sensors/clock"
 )
@@ -55,6 +56,7 @@ type Publisher struct {
 	wake chan struct{}
 
 	suspect suspect
+	said    map[string]time.Time // when a failure was last logged aloud
 	drained chan struct{}
 
 	mu    sync.Mutex
@@ -69,6 +71,7 @@ type Stats struct {
 	Connects  uint64    // links made
 	Failures  int       // attempts and short sessions in a row
 	Error     string    // of the last failure
+	Stage     string    // at which it happened, a route.Stage; "" if it does not say
 	Retry     time.Time // of the next attempt while not connected
 	Messages  uint64    // acknowledged
 	Readings  uint64    // in them
@@ -82,7 +85,7 @@ func New(o Options) (*Publisher, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	p := &Publisher{o: o, wake: make(chan struct{}, 1), drained: make(chan struct{})}
+	p := &Publisher{o: o, wake: make(chan struct{}, 1), drained: make(chan struct{}), said: map[string]time.Time{}}
 	p.in = newIntake(&p.o)
 	var err error
 	p.pack, err = newPacker(&p.o, p.in)
@@ -143,9 +146,10 @@ func (p *Publisher) Run(ctx context.Context) error {
 		link, err := p.o.Dial(ctx)
 		if err == nil {
 			p.update(func(s *Stats) {
-				s.Connected, s.Since, s.Error, s.Retry = true, time.Now(), "", time.Time{}
+				s.Connected, s.Since, s.Error, s.Stage, s.Retry = true, time.Now(), "", "", time.Time{}
 				s.Connects++
 			})
+			p.connected(link, failures)
 			err = p.serve(ctx, link)
 		}
 		if ctx.Err() != nil {
@@ -166,30 +170,64 @@ func (p *Publisher) Run(ctx context.Context) error {
 	return nil
 }
 
-// lost logs the end of a link or of an attempt: the first failure and the news, not each of the same.
+// lost notes the end of a link or of an attempt.
 func (p *Publisher) lost(err error, failures int, wait time.Duration) {
-	text := err.Error()
+	text, stage := err.Error(), string(route.StageOf(err))
 	var was Stats
 	p.update(func(s *Stats) {
 		was = *s
-		s.Connected, s.Failures, s.Error, s.Retry, s.InFlight = false, failures, text, time.Now().Add(wait), 0
+		s.Connected, s.Failures, s.Error, s.Stage, s.Retry, s.InFlight = false, failures, text, stage, time.Now().Add(wait), 0
 		if was.Connected {
 			s.Since = time.Now()
 		}
 	})
-	attrs := []any{"error", text, "retry", wait.Round(100 * time.Millisecond)}
+	attrs := []any{"stage", stage, "error", text, "retry", wait.Round(100 * time.Millisecond)}
 	if h, ok := errors.AsType[interface {
 		error
 		Advice() string
 	}](err); ok && h.Advice() != "" {
 		attrs = append(attrs, "hint", h.Advice())
 	}
-	switch {
-	case was.Connected:
-		p.o.Log.Warn("disconnected", attrs...)
-	case text != was.Error:
-		p.o.Log.Warn("cannot connect", attrs...)
-	default:
-		p.o.Log.Debug("still cannot connect", attrs...)
+	message := "cannot connect"
+	if was.Connected {
+		message = "disconnected"
 	}
+	level := slog.LevelDebug
+	if p.aloud(message+stage, failures) {
+		level = slog.LevelWarn
+	}
+	p.o.Log.Log(context.Background(), level, message, attrs...)
+}
+
+// connected logs a new link.
+func (p *Publisher) connected(link Link, failures int) {
+	attrs := []any{"backlog", p.o.Queue.Stats().Readings}
+	if d, ok := link.(interface{ Attrs() []any }); ok {
+		attrs = append(d.Attrs(), attrs...)
+	}
+	level := slog.LevelInfo
+	if failures > fewFailures {
+		level = slog.LevelDebug // one that flaps: the line about what ends it is enough
+	}
+	p.o.Log.Log(context.Background(), level, "connected", attrs...)
+}
+
+// How the log of an outage is kept short: after a few failures only what is new, and twice an hour that it lasts.
+const (
+	fewFailures = 3
+	remindAfter = 30 * time.Minute
+)
+
+// aloud reports whether a failure is worth a line in the log.
+func (p *Publisher) aloud(what string, failures int) bool {
+	now := time.Now()
+	known := p.said[what]
+	if failures > fewFailures && !known.IsZero() && now.Sub(known) < remindAfter {
+		return false
+	}
+	if failures <= 1 {
+		clear(p.said)
+	}
+	p.said[what] = now
+	return true
 }

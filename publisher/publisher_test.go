@@ -457,6 +457,33 @@ func denied(t *testing.T, minutes int) {
 	}
 }
 
+// TestSuspectAtTheEnd: the last reading of a run is refused for a while; the end must not settle it.
+func TestSuspectAtTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		refused := 0
+		b := &broker{}
+		b.behave = func(int, payload.Batch) verdict {
+			if refused < 9 {
+				refused++
+				return verdict{hang: true, after: time.Second}
+			}
+			return verdict{ack: true, after: 20 * time.Millisecond}
+		}
+		d := start(t, b, options(t))
+		d.add(1)
+		time.Sleep(30 * time.Second)
+		d.p.Finish()
+		time.Sleep(time.Hour)
+		d.finish()
+		d.whole()
+		for _, m := range d.messages {
+			if len(m.Lost) > 0 {
+				t.Errorf("lost %+v", m.Lost)
+			}
+		}
+	})
+}
+
 func TestUntrustedTimesAreRepaired(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &broker{}
@@ -521,6 +548,29 @@ func TestBackoff(t *testing.T) {
 		d.finish()
 		d.whole()
 	})
+}
+
+// TestOutageIsLoggedSparingly: a day without a broker, and one with a broker that hangs up at once, take few lines.
+func TestOutageIsLoggedSparingly(t *testing.T) {
+	for name, b := range map[string]*broker{
+		"down":  {down: true},
+		"flaps": {behave: func(int, payload.Batch) verdict { return verdict{hang: true, after: time.Second} }},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			var text strings.Builder
+			o := options(t)
+			o.Log = slog.New(slog.NewTextHandler(&text, nil))
+			d := start(t, b, o)
+			d.add(1)
+			time.Sleep(24 * time.Hour)
+			d.stop()
+			d.wg.Wait()
+			d.q.Close(context.Background())
+			if n := strings.Count(text.String(), "\n"); n < 10 || n > 99 {
+				t.Errorf("%s: %d lines in a day:\n%.2000s", name, n, text.String())
+			}
+		})
+	}
 }
 
 func TestFirstRetryIsSpread(t *testing.T) {

@@ -80,6 +80,12 @@ func (p *Publisher) send(link Link, f *flight) (time.Duration, error) {
 		ok, wait := p.pack.next(m, now)
 		if !ok {
 			f.spare = append(f.spare, m)
+			if p.suspect.probing && wait == 0 && len(f.list) == 0 {
+				p.suspect.unproven()
+				p.pack.skipping = false
+				p.pack.rewind()
+				continue
+			}
 			return wait, nil
 		}
 		serial := f.first + uint64(len(f.list))

@@ -22,6 +22,7 @@ type suspect struct {
 	limit   int            // readings in a message from now on; 0: as many as usual
 	alone   int            // times it was refused alone
 	probing bool           // step 3
+	probed  bool           // step 3 was reached before
 	proving bool           // step 4
 }
 
@@ -30,7 +31,7 @@ type suspect struct {
 func (s *suspect) refused(m *message, byPeer bool, log *slog.Logger) (guilty bool) {
 	switch {
 	case s.probing:
-		s.probing, s.alone = false, 2
+		s.unproven()
 		return false
 	case !byPeer || m.readings == 0:
 		return false
@@ -44,8 +45,10 @@ func (s *suspect) refused(m *message, byPeer bool, log *slog.Logger) (guilty boo
 	switch {
 	case m.readings == 1:
 		if s.limit, s.alone = 1, s.alone+1; s.alone >= 3 {
-			s.probing = true
-			log.Warn("the broker hangs up on one reading, trying the one after it", "seq", s.head.Seq)
+			if s.probing = true; !s.probed {
+				s.probed = true
+				log.Warn("the broker hangs up on one reading, trying the one after it", "seq", s.head.Seq)
+			}
 		}
 	case s.strikes >= 3:
 		s.limit = max(1, m.readings/2)
@@ -58,15 +61,17 @@ func (s *suspect) refused(m *message, byPeer bool, log *slog.Logger) (guilty boo
 // suspect before it is not.
 func (s *suspect) accepted(m *message) (probe bool) {
 	switch {
-	case s.strikes == 0 || m.readings == 0:
-	case s.probing && s.head.Less(m.start):
+	case s.probing:
 		s.probing, s.proving = false, true
 		return true
-	case m.start == s.head:
+	case s.strikes > 0 && m.readings > 0 && m.start == s.head:
 		*s = suspect{}
 	}
 	return false
 }
+
+// unproven ends step 3 when there is nothing to send but the suspect.
+func (s *suspect) unproven() { s.probing, s.alone = false, 2 }
 
 // window is how many messages may be in flight: while there is a suspicion one, so that the blame is certain.
 func (s *suspect) window(n int) int {

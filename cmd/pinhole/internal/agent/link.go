@@ -44,13 +44,21 @@ func dialer(c *config.Config, now func() time.Time, log *slog.Logger) func(ctx c
 		if state := conn.TLS(); state != nil {
 			attrs = append(attrs, "tls", tlsName(state.Version), "alpn", state.NegotiatedProtocol)
 		}
-		log.Info("connected", attrs...)
 		if p.Presence {
-			return status.announce(s), nil
+			return &live{status.announce(s), attrs}, nil
 		}
-		return s, nil
+		return &live{s, attrs}, nil
 	}
 }
+
+// live is a link that can say how it was made.
+type live struct {
+	publisher.Link
+	attrs []any
+}
+
+// Attrs are attributes for the log.
+func (l *live) Attrs() []any { return l.attrs }
 
 // password reads the password file, without the line's end.
 func password(path string) (string, error) {
