@@ -26,6 +26,7 @@ func chips() []chip {
 		{"aht10", newAHT10},
 		{"aht20", newAHT20},
 		{"htu21d", newHTU21D},
+		{"scd4x", newSCD4x},
 	}
 }
 

@@ -30,7 +30,9 @@ func TestWeather(t *testing.T) {
 		{sensors.Temperature, 10, 33, 4, 0.02},
 		{sensors.RelativeHumidity, 5, 98, 5, 0.1},
 		{sensors.Pressure, 97000, 105000, 50, 0.5},
-		{sensors.CO2, 0, 1, 0.5, 0.01},
+		{sensors.CO2, 420, 1140, 200, 0.8},
+		{sensors.TVOC, 5, 215, 50, 0.3},
+		{sensors.UVIndex, 0, 1, 0.5, 0.01},
 	} {
 		low, high := math.Inf(1), math.Inf(-1)
 		for s := range 24 * 60 {

@@ -31,6 +31,10 @@ func (w weather) Value(q sensors.Quantity, place string, t time.Time) float64 {
 		return min(max(48-2.2*(w.temperature(place, t)-21.5)+5*w.noise("humidity", place, 40*time.Minute, t), 5), 98)
 	case sensors.Pressure: // the same air everywhere in the house
 		return 101325 + 1300*w.noise("pressure", "", 30*time.Hour, t) + 60*w.noise("pressure", "", 2*time.Hour, t)
+	case sensors.CO2: // people come and go, and somebody opens a window
+		return 780 + 360*w.noise("co2", place, 25*time.Minute, t)
+	case sensors.TVOC:
+		return 110 + 105*w.noise("tvoc", place, 20*time.Minute, t)
 	}
 	return 0.5 + 0.5*w.noise(string(q), place, 10*time.Minute, t)
 }
