@@ -331,6 +331,30 @@ func TestSamplerSaysWhyOneQuantityFailed(t *testing.T) {
 	})
 }
 
+// TestFlappingSensorIsLoggedSparingly: one that fails every other second for a day.
+func TestFlappingSensorIsLoggedSparingly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var text strings.Builder
+		n := 0
+		src := Source{Name: "weak", Key: "weak", Every: time.Second, Quantities: []Quantity{Raw}, Open: func(context.Context) (any, error) {
+			return &part{func(context.Context) ([]Measurement, error) {
+				if n++; n%2 == 0 {
+					return nil, &Error{Class: CRC, Op: "weak: read"}
+				}
+				return []Measurement{{Quantity: Raw}}, nil
+			}}, nil
+		}}
+		s := NewSampler(clock.Desk(clock.BootID{}), func([]Reading) {}, slog.New(slog.NewTextHandler(&text, nil)))
+		s.Set([]Source{src})
+		ctx, stop := context.WithTimeout(t.Context(), 24*time.Hour)
+		defer stop()
+		s.Run(ctx)
+		if lines := strings.Count(text.String(), "\n"); lines < 20 || lines > 150 {
+			t.Errorf("%d lines in a day", lines)
+		}
+	})
+}
+
 func TestSamplerWatches(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tries := 0

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -22,6 +23,9 @@ type source struct {
 	wait    time.Duration // between the last two attempts to open it
 	fails   int           // in a row
 	down    time.Time     // since when it fails
+	aloud   bool          // that was logged aloud
+	said    time.Time     // when a failure was last logged aloud
+	pause   time.Duration // before the next one may be
 	started bool
 
 	mu     sync.Mutex
@@ -107,12 +111,14 @@ func (src *source) results(out []Reading, list []Measurement, err error, now clo
 func (src *source) failed(out []Reading, err error, now clock.Stamp, took time.Duration) []Reading {
 	class := ClassOf(err)
 	out = src.errors(out, class, now)
+	level := slog.LevelDebug
 	if src.fails++; src.fails == 1 {
 		src.down = time.Now()
-		src.log.Warn("sensor fails", "class", class, "error", err)
-	} else {
-		src.log.Debug("sensor still fails", "class", class, "error", err)
+		if src.aloud = src.worth(src.down); src.aloud {
+			level = slog.LevelWarn
+		}
 	}
+	src.log.Log(context.Background(), level, "sensor fails", "class", class, "error", err)
 	answers := class == CRC || class == Range || class == Warmup
 	if src.dev != nil && (answers || src.fails < 3) {
 		return out
@@ -125,6 +131,21 @@ func (src *source) failed(out []Reading, err error, now clock.Stamp, took time.D
 	src.wait = min(max(2*src.wait, time.Second), limit)
 	src.retry = time.Now().Add(src.wait)
 	return out
+}
+
+// worth reports whether a failure at now is worth a line in the log: one that comes and goes is told of ever more rarely, until it
+// has stayed away for an hour.
+func (src *source) worth(now time.Time) bool {
+	switch since := now.Sub(src.said); {
+	case src.said.IsZero() || since >= time.Hour:
+		src.pause = 10 * time.Second
+	case since < src.pause:
+		return false
+	default:
+		src.pause = min(2*src.pause, 30*time.Minute)
+	}
+	src.said = now
+	return true
 }
 
 // errors gives every quantity of the sensor its error reading, where one is due.
@@ -161,7 +182,11 @@ func (src *source) stuck(out []Reading, err *Error, now clock.Stamp) []Reading {
 
 func (src *source) good() {
 	if src.fails > 0 {
-		src.log.Info("sensor is back", "after", time.Since(src.down).Round(time.Second), "failures", src.fails)
+		level := slog.LevelDebug
+		if src.aloud {
+			level = slog.LevelInfo
+		}
+		src.log.Log(context.Background(), level, "sensor is back", "after", time.Since(src.down).Round(time.Second), "failures", src.fails)
 		src.fails, src.wait = 0, 0
 	}
 }
