@@ -45,6 +45,8 @@ func commands() []command {
 		checkCommand(),
 		readCommand(),
 		queueCommand(),
+		statusCommand(),
+		watchCommand(),
 		kindsCommand(),
 		configCommand(),
 		versionCommand(),

@@ -33,7 +33,7 @@ func runCommand() command {
 					return code
 				}
 				log, level := e.logger(c.Log)
-				o := agent.Options{Config: c, Built: built, Log: log, Level: level}
+				o := agent.Options{Config: c, Built: built, Version: thisBuild().Version, Log: log, Level: level}
 				if *once {
 					return e.runOnce(ctx, o, *timeout)
 				}

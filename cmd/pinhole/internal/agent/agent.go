@@ -29,11 +29,12 @@ const drainFor = 5 * time.Second
 
 // Options are what a run needs besides its configuration.
 type Options struct {
-	Config *config.Config
-	Built  string // the build time, RFC 3339; may be ""
-	Log    *slog.Logger
-	Level  *slog.LevelVar // of Log; may be nil
-	Env    func(string) string
+	Config  *config.Config
+	Built   string // the build time, RFC 3339; may be ""
+	Version string
+	Log     *slog.Logger
+	Level   *slog.LevelVar // of Log; may be nil
+	Env     func(string) string
 
 	// Reload delivers a new configuration when the user asks for one; nil: never.
 	Reload <-chan *config.Config
@@ -49,7 +50,10 @@ type Agent struct {
 	history *clock.History
 	sampler *sensors.Sampler
 
-	mu  sync.RWMutex // held for reading while readings are added
+	started time.Time
+	hub     hub
+
+	mu  sync.RWMutex // of config and pub; held for reading while readings are added
 	pub *publisher.Publisher
 }
 
@@ -58,7 +62,7 @@ func New(o Options) (*Agent, error) {
 	if o.Env == nil {
 		o.Env = os.Getenv
 	}
-	a := &Agent{o: o, config: o.Config, history: &clock.History{}, stream: newStream(time.Now())}
+	a := &Agent{o: o, config: o.Config, history: &clock.History{}, stream: newStream(time.Now()), started: time.Now()}
 	var err error
 	if a.board, err = OpenBoard(o.Config, o.Built); err != nil {
 		return nil, err
@@ -94,6 +98,7 @@ func (a *Agent) add(list []sensors.Reading) {
 	a.mu.RLock()
 	defer a.mu.RUnlock()
 	a.pub.Add(list)
+	a.hub.send(list)
 }
 
 // newPublisher makes the publisher for a configuration.
@@ -133,6 +138,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	delivering.Go(func() { a.queue.Run(dctx) })
 	delivering.Go(func() { a.board.Run(dctx) })
 	delivering.Go(func() { notify.watchdog(dctx, a.alive) })
+	delivering.Go(func() { a.serveLocal(dctx) })
 	pub := a.runPublisher(dctx)
 	sampling.Go(func() { a.sampler.Run(sctx) })
 	a.o.Log.Info("started", "device", a.config.Device, "sensors", len(a.config.Sensors), "broker", a.config.Publisher.Broker.String(),
@@ -249,7 +255,7 @@ func (a *Agent) reload(ctx context.Context, c *config.Config, pub *running) *run
 	old := a.config
 	if fixed := needsRestart(old, c); fixed != "" {
 		a.o.Log.Warn("this change takes a restart, until then the old value counts", "key", fixed)
-		c.Device, c.Board, c.Publisher.Queue = old.Device, old.Board, old.Publisher.Queue
+		c.Device, c.Board, c.Publisher.Queue, c.Status = old.Device, old.Board, old.Publisher.Queue, old.Status
 	}
 	sources, err := a.board.Sources(c.Sensors)
 	if err != nil {
@@ -273,7 +279,9 @@ func (a *Agent) reload(ctx context.Context, c *config.Config, pub *running) *run
 	if a.o.Level != nil {
 		a.o.Level.Set(c.Log.Level)
 	}
+	a.mu.Lock()
 	a.config = c
+	a.mu.Unlock()
 	a.sampler.Set(sources)
 	a.o.Log.Info("configuration read again", "sensors", len(c.Sensors))
 	return pub
@@ -288,6 +296,8 @@ func needsRestart(old, c *config.Config) string {
 		return "board"
 	case old.Publisher.Queue != c.Publisher.Queue:
 		return "publisher.queue"
+	case old.Status != c.Status:
+		return "status"
 	}
 	return ""
 }
