@@ -225,6 +225,9 @@ func (src *source) watch(ctx context.Context) {
 			}
 			src.good()
 			src.mu.Lock()
+			if l, ok := src.dev.(interface{ Lost() uint64 }); ok {
+				src.health.Lost = l.Lost()
+			}
 			src.health.Good, src.health.Failures, src.health.Class, src.health.Error = now.Time(), 0, "", ""
 			src.mu.Unlock()
 		})

@@ -40,7 +40,7 @@ func OpenBoard(c *config.Config, built string) (*Board, error) {
 	if c.Board == config.Sim {
 		// A desk's clock is right; that nothing disciplines it, as in a container, is no reason to mark every reading.
 		b.Clock = clock.Desk(machine.ID())
-		b.sim = sim.New(sim.Options{State: state})
+		b.sim = sim.New(sim.Options{State: state, Mono: b.Clock.Mono})
 		b.Board = b.sim
 		return b, nil
 	}
