@@ -174,13 +174,14 @@ func fill(r *recorder) {
 
 // TestCrash cuts the power after every operation of every script, in several ways, and looks at what comes back.
 func TestCrash(t *testing.T) {
+	t.Parallel()
 	for _, s := range scripts {
 		t.Run(s.name, func(t *testing.T) {
 			r := &recorder{world: newWorld(t, queuetest.NewDisk(), s.opts)}
 			r.mark()
 			s.run(r)
 			cases := 0
-			for k := 0; k <= r.disk.Ops(); k++ {
+			for k := 0; k <= r.disk.Ops(); k += slower {
 				for name, how := range survivals(r.disk, k) {
 					cases++
 					after(t, r, s.opts, k, name, how)

@@ -16,7 +16,8 @@ import (
 
 // TestModel runs random lives of a folder against what must be true of every number. PINHOLE_QUEUE_SEED repeats one.
 func TestModel(t *testing.T) {
-	n := 2000
+	t.Parallel()
+	n := 2000 / slower
 	if *long {
 		n = 100_000
 	}
@@ -46,14 +47,14 @@ func life(t *testing.T, seed uint64) {
 	allowed := w.opts.Max
 	w.open()
 	now := time.Now()
-	for range 20 + r.IntN(60) {
+	for range 15 + r.IntN(45) {
 		switch r.IntN(16) {
 		case 0, 1, 2, 3:
 			for range 1 + r.IntN(4) {
 				w.append(1+r.IntN(4), 10+r.IntN(500))
 			}
 		case 4:
-			for range r.IntN(12) {
+			for range r.IntN(10) {
 				w.append(1+r.IntN(4), 20_000+r.IntN(40_000))
 			}
 		case 5, 6:

@@ -166,7 +166,7 @@ func (q *Queue) take(s *segment, fr *frame) (Block, bool) {
 // pass moves the reader behind b.
 func (q *Queue) pass(b *Block) {
 	if p := q.rd.pos; p.Epoch == b.Epoch && p.Seq > b.Seq {
-		b.Skip = int(p.Seq - b.Seq)
+		b.Skip = int(min(p.Seq-b.Seq, uint64(b.Count)))
 	}
 	q.moveTo(b.Stop())
 	q.rd.given = q.rd.pos

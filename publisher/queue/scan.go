@@ -34,7 +34,7 @@ func (s *scanner) window(off int64, n int) ([]byte, error) {
 	}
 	size := int(min(int64(max(n, scanBuffer)), s.end-off))
 	if cap(s.buf) < size {
-		s.buf = make([]byte, 0, max(size, scanBuffer))
+		s.buf = make([]byte, 0, size)
 	}
 	got, err := s.f.ReadAt(s.buf[:size], off)
 	s.buf, s.bufOff = s.buf[:got], off

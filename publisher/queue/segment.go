@@ -378,6 +378,8 @@ func survey(dir FS, s *segment, end int64) (last uint64, ended bool, floor Posit
 			return last, ended, floor, sound, err
 		}
 		last, ended, sound = fr.seq+uint64(fr.count), fr.end, sc.off
-		floor = later(floor, fr.floor)
+		if !(Position{s.epoch, fr.seq}).Less(fr.floor) {
+			floor = later(floor, fr.floor)
+		}
 	}
 }

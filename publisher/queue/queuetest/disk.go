@@ -62,6 +62,14 @@ type inode struct {
 	durable []byte
 	dirty   map[int64]bool // pages that differ, and will be written by a sync
 	blocks  int64          // allocated bytes, of a limited Disk
+	shared  bool           // live and durable are somebody else's too
+}
+
+// own makes the contents writable.
+func (n *inode) own() {
+	if n.shared {
+		n.live, n.durable, n.shared = slices.Clone(n.live), slices.Clone(n.durable), false
+	}
 }
 
 // Disk is a folder in memory. It is safe for concurrent use.
@@ -120,6 +128,13 @@ func (d *Disk) WriteFile(name string, b []byte) {
 	d.record(event{op: put, name: name, data: slices.Clone(b)})
 }
 
+// share gives c the file as it is now.
+func (d *Disk) share(c *Disk, name string) {
+	n := d.inodes[d.names[name]]
+	n.shared = true
+	c.record(event{op: put, name: name, data: n.live})
+}
+
 // ReadFile returns a copy of a file as it is now; nil if there is none.
 func (d *Disk) ReadFile(name string) []byte {
 	d.mu.Lock()
@@ -144,7 +159,7 @@ func (d *Disk) Names() []string {
 }
 
 func (d *Disk) node(b []byte) int {
-	d.inodes = append(d.inodes, &inode{live: b, durable: slices.Clone(b), dirty: map[int64]bool{}, blocks: round(int64(len(b)))})
+	d.inodes = append(d.inodes, &inode{live: b, durable: b, dirty: map[int64]bool{}, blocks: round(int64(len(b))), shared: true})
 	return len(d.inodes) - 1
 }
 
@@ -173,7 +188,7 @@ func (d *Disk) record(e event) {
 func (d *Disk) apply(e event) {
 	switch e.op {
 	case put:
-		n := d.node(slices.Clone(e.data))
+		n := d.node(e.data)
 		d.names[e.name], d.durable[e.name] = n, n
 	case Create:
 		d.names[e.name] = d.node(nil)
@@ -196,12 +211,14 @@ func (d *Disk) apply(e event) {
 		d.pending = nil
 	case Write:
 		n := d.inodes[e.ino]
+		n.own()
 		n.live = grow(n.live, e.off+int64(len(e.data)))
 		copy(n.live[e.off:], e.data)
 		n.blocks = max(n.blocks, round(int64(len(n.live))))
 		n.touch(e.off, e.off+int64(len(e.data)))
 	case Allocate, Truncate:
 		n := d.inodes[e.ino]
+		n.own()
 		old := int64(len(n.live))
 		n.live = grow(n.live, e.off)
 		if e.op == Truncate {
@@ -216,9 +233,10 @@ func (d *Disk) apply(e event) {
 			for p := range n.dirty {
 				n.settle(p)
 			}
+			n.own()
 			n.durable = fit(n.durable, int64(len(n.live)))
 		}
-		n.dirty = map[int64]bool{}
+		clear(n.dirty)
 	}
 }
 
@@ -239,6 +257,7 @@ func (n *inode) touch(from, to int64) {
 
 // settle copies one live page to the durable contents.
 func (n *inode) settle(p int64) {
+	n.own()
 	from, to := p*page, min((p+1)*page, int64(len(n.live)))
 	if from < to {
 		n.durable = grow(n.durable, to)
@@ -310,6 +329,7 @@ func (d *Disk) cut(s Survival) {
 			}
 		}
 		if len(pages) > 0 && lives() {
+			n.own()
 			n.durable = fit(n.durable, int64(len(n.live)))
 		}
 		n.live = n.durable
@@ -327,7 +347,9 @@ func (d *Disk) Kill() *Disk { return d.After(d.Ops(), Survival{All: true, Torn: 
 func (d *Disk) Clone() *Disk {
 	c := NewDisk()
 	for _, n := range d.Names() {
-		c.WriteFile(n, d.ReadFile(n))
+		d.mu.Lock()
+		d.share(c, n)
+		d.mu.Unlock()
 	}
 	return c
 }
