@@ -81,7 +81,7 @@ func (s *Suite) record(t *testing.T, opening bool) (steps []sim.Transfer, want [
 		want = mustSense(t, dev)
 		if !opening {
 			steps = nil
-			d.truth.Store(&s.Truth[1])
+			d.turn(t, &s.Truth[1])
 			d.Inject(s.bus(), note)
 			want = mustSense(t, dev)
 		}
@@ -115,7 +115,7 @@ func (s *Suite) try(t *testing.T, d *desk, name string, opening bool, k, length 
 	} else {
 		dev = d.mustOpen(t, s.Params)
 		mustSense(t, dev)
-		d.truth.Store(&s.Truth[1]) // what is stale is wrong from here on
+		d.turn(t, &s.Truth[1]) // what is stale is wrong from here on
 		inject()
 		begin = time.Now()
 		list, err = sense(dev)

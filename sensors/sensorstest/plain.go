@@ -19,7 +19,7 @@ func (s *Suite) truth(t *testing.T) {
 			}
 			dev := d.mustOpen(t, s.Params)
 			for i := range s.Truth {
-				d.truth.Store(&s.Truth[i])
+				d.turn(t, &s.Truth[i])
 				if s.Pace > 0 {
 					mustSense(t, dev) // it may have been measured before
 				}
@@ -46,7 +46,7 @@ func (s *Suite) instances(t *testing.T) {
 		}
 		a, b := d.mustOpen(t, s.Params), d.mustOpen(t, p)
 		for i := range s.Truth {
-			d.truth.Store(&s.Truth[i])
+			d.turn(t, &s.Truth[i])
 			if list := mustSense(t, a); !s.near(list, s.Truth[i]) {
 				t.Errorf("first part: measured %v, the truth is %v", show(list), s.Truth[i])
 			}

@@ -117,6 +117,17 @@ func (s *Suite) desk(t *testing.T) *desk {
 	return d
 }
 
+// turn changes the world, and the files in which kinds without a bus address see it.
+func (d *desk) turn(t *testing.T, truth *sim.Still) {
+	t.Helper()
+	d.truth.Store(truth)
+	if p := d.suite.Params; !p.Has("address") && !p.Has("pin") {
+		if err := d.Refresh(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func (d *desk) attach(t *testing.T, p kind.Params) {
 	t.Helper()
 	if err := d.Attach(d.suite.Kind.Name, p); err != nil {

@@ -15,7 +15,7 @@ func (s *Suite) supply(t *testing.T) {
 		s.bubble(t, func(t *testing.T, d *desk) {
 			dev := d.mustOpen(t, s.Params)
 			mustSense(t, dev)
-			d.truth.Store(&s.Truth[1])
+			d.turn(t, &s.Truth[1])
 			d.Inject(s.bus(), func(x sim.Transfer) sim.Fault {
 				if x.N == k {
 					d.BrownOut(s.bus(), uint16(s.Params.Int("address")))
@@ -43,7 +43,7 @@ func (s *Suite) replaced(t *testing.T) {
 			addr := uint16(s.Params.Int("address"))
 			dev := d.mustOpen(t, s.Params)
 			mustSense(t, dev)
-			d.truth.Store(&s.Truth[1])
+			d.turn(t, &s.Truth[1])
 			d.Unplug(s.bus(), addr)
 			if list, err := sense(dev); err == nil || list != nil {
 				t.Errorf("unplugged: measured %v, error %v", show(list), err)

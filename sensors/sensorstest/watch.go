@@ -57,7 +57,7 @@ func (s *Suite) lines(t *testing.T) {
 	}
 	s.bubble(t, func(t *testing.T, d *desk) {
 		for i := range s.Truth { // the state at the start, whatever it is
-			d.truth.Store(&s.Truth[i])
+			d.turn(t, &s.Truth[i])
 			d.attach(t, s.Params)
 			w := d.watch(t, s.Params)
 			list := w.take()

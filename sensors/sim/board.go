@@ -28,8 +28,12 @@ type Board struct {
 	world World
 	start time.Time
 
-	tree sync.Mutex // the files
-	root string     // "": not made yet
+	tree    sync.Mutex // the files
+	root    string     // "": not made yet
+	written map[string]string
+	spoilt  map[string]func(text string) (string, bool)
+	slaves  []string // ids on the 1-Wire bus
+	dht     bool     // a DHT22 is attached
 
 	mu    sync.Mutex
 	buses map[string]*bus
@@ -43,7 +47,8 @@ func New(o Options) *Board {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	b := &Board{opts: o, world: o.World, start: o.Now(), buses: map[string]*bus{}, pins: map[string]*pin{}}
+	b := &Board{opts: o, world: o.World, start: o.Now(), buses: map[string]*bus{}, pins: map[string]*pin{},
+		spoilt: map[string]func(string) (string, bool){}, slaves: []string{"28-00000a1b2c3d", "28-00000a1b2c3e"}}
 	if b.world == nil {
 		b.world = Weather(o.Seed)
 	}
@@ -54,8 +59,11 @@ func New(o Options) *Board {
 // Kinds that need no part, or one that is not simulated, change nothing; the latter then find nobody, as they should. p holds the
 // sensor's keys with defaults filled in. Two sensors may share a part, but not an address with different parts.
 func (b *Board) Attach(kindName string, p kind.Params) error {
-	if kindName == "gpio" {
+	switch kindName {
+	case "gpio":
 		return b.wire(p)
+	case "onewire", "dht", "iio":
+		return b.attachFiles(kindName, p)
 	}
 	for _, c := range chips() {
 		if c.kind == kindName {
@@ -178,22 +186,9 @@ func (b *Board) refresh() error {
 		if err != nil {
 			return fmt.Errorf("simulated board: %w", err)
 		}
-		b.root = root
+		b.root, b.written = root, map[string]string{}
 	}
-	for _, f := range b.files(b.opts.Now()) {
-		path := filepath.Join(b.root, f.path)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			return fmt.Errorf("simulated board: %w", err)
-		}
-		// Renamed into place: a reader finds the old file or the new one, never half of one.
-		if err := os.WriteFile(path+".new", []byte(f.text), 0o644); err != nil {
-			return fmt.Errorf("simulated board: %w", err)
-		}
-		if err := os.Rename(path+".new", path); err != nil {
-			return fmt.Errorf("simulated board: %w", err)
-		}
-	}
-	return nil
+	return b.write(b.files(b.opts.Now()))
 }
 
 // Close removes the files.

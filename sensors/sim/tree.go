@@ -8,7 +8,7 @@ import (
 	"pinhole/sensors"
 )
 
-// file is one file below Root.
+// file is one file below Root. A text that begins with LinkTo is what a symbolic link points to.
 type file struct{ path, text string }
 
 // bootedBefore is how long the simulated board has been running when it is made.
@@ -25,7 +25,7 @@ func (b *Board) files(now time.Time) []file {
 	idle := int64(processors*up*hz) - user - system
 	available := 1_400_000 + int64(120_000*math.Sin(up/311))
 	soc := b.world.Value(sensors.Temperature, "processor", now) + 24 + 8*load
-	return []file{
+	list := []file{
 		{"proc/loadavg", fmt.Sprintf("%.2f %.2f %.2f 1/142 1234\n", load, 0.35, 0.35)},
 		{"proc/uptime", fmt.Sprintf("%.2f %.2f\n", up, float64(idle)/hz)},
 		{"proc/stat", fmt.Sprintf("cpu  %d 0 %d %d 0 0 0 0 0 0\ncpu0 %d 0 %d %d 0 0 0 0 0 0\nintr 0\nctxt 0\nbtime %d\n",
@@ -37,8 +37,9 @@ func (b *Board) files(now time.Time) []file {
 			"  eth0: %d 100 0 0 0 0 0 0 %d 100 0 0 0 0 0 0\n", 5000, 5000, int64(up*1800), int64(up*420))},
 		{"sys/class/thermal/thermal_zone0/type", "cpu-thermal\n"},
 		{"sys/class/thermal/thermal_zone0/temp", fmt.Sprintf("%d\n", int64(soc*1000))},
-		{"sys/class/hwmon/hwmon0/name", "rpi_volt\n"},
-		{"sys/class/hwmon/hwmon0/in0_lcrit_alarm", "0\n"},
 		{"proc/device-tree/model", "Simulated Raspberry Pi\x00"},
 	}
+	list = append(list, b.hwmonFiles(now)...)
+	list = append(list, b.iioFiles(now)...)
+	return append(list, b.w1Files(now)...)
 }
