@@ -138,6 +138,7 @@ func (p *Publisher) ack(f *flight, a acked) {
 
 // over closes the link and collects the answers of everything in flight, so that no buffer is in use when the next link begins.
 func (p *Publisher) over(ctx context.Context, link Link, f *flight, reason error) error {
+	p.in.wanted.Store(0) // offline, blocks grow to their full size
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
 	link.Close(closing)
