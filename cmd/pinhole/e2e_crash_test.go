@@ -96,9 +96,13 @@ func TestE2EKillsOffline(t *testing.T) {
 	kills := 3 * *campaign
 	var accepted []stored
 	for i := range kills {
-		before := d.queue(config).Readings
 		d.run(config)
-		d.await(30*time.Second, "3000 readings are on disk", func() bool { return d.queue(config).Readings >= before+3000 })
+		d.written(config)
+		pause := d.written(config)
+		t.Logf("run %d: %v between two writes", i+1, pause.Round(time.Millisecond))
+		if pause > sync+killSlack {
+			t.Errorf("nothing was written for %v: a kill then would have cost as much, want %v at most", pause, sync+killSlack)
+		}
 		<-time.After(rand.N(sync)) // at any moment between two writes
 		at := d.live.kill()
 		d.slack(fmt.Sprintf("kill %d", i+1), at, sync)
@@ -116,6 +120,14 @@ func TestE2EKillsOffline(t *testing.T) {
 	}
 	d.arrivedAll(accepted)
 	d.books.check(t)
+}
+
+// written waits until more readings are on disk and returns how long that took.
+func (d *desk) written(config string) time.Duration {
+	d.t.Helper()
+	began, before := time.Now(), d.queue(config).Readings
+	d.await(30*time.Second, "readings are written", func() bool { return d.queue(config).Readings > before })
+	return time.Since(began)
 }
 
 // TestE2EKillsOnline: write-behind with a broker that acknowledges at once. A kill costs at most what is younger than sync, here the
