@@ -185,6 +185,33 @@ func TestSamplerReportsErrorsSparingly(t *testing.T) {
 	})
 }
 
+// TestSamplerFailsChannels checks that a part with channels fails in these, and not in a series that never had a value.
+func TestSamplerFailsChannels(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var broken atomic.Bool
+		src := Source{Name: "adc", Key: "adc", Every: time.Second, Quantities: []Quantity{Voltage, Temperature},
+			Open: func(context.Context) (any, error) {
+				return &part{func(context.Context) ([]Measurement, error) {
+					if broken.Load() {
+						return nil, &Error{Class: Absent, Op: "adc: read"}
+					}
+					return []Measurement{{Quantity: Voltage, Channel: "in0", Value: 1}, {Quantity: Voltage, Channel: "in1", Value: 2}}, nil
+				}}, nil
+			}}
+		r := newRig(t, src)
+		time.Sleep(1500 * time.Millisecond)
+		broken.Store(true)
+		time.Sleep(2 * time.Second)
+		r.end()
+		for name, want := range map[string]int{"adc.in0": 1, "adc.in1": 1, "adc": 1} { // adc: the temperature that it should have
+			errs := slices.DeleteFunc(r.of(name), func(x Reading) bool { return x.Err == "" })
+			if len(errs) != want || name == "adc" && errs[0].Quantity != Temperature {
+				t.Errorf("%s: %v", name, errs)
+			}
+		}
+	})
+}
+
 func TestSamplerAbsentAtStart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var there atomic.Bool

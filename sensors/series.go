@@ -66,6 +66,16 @@ func (st *stage) find(m *Measurement, hint int) *series {
 	return s
 }
 
+// reports tells whether there is a series of q.
+func (st *stage) reports(q Quantity) bool {
+	for _, s := range st.series {
+		if s.quantity == q {
+			return true
+		}
+	}
+	return false
+}
+
 // reading applies everything to one measurement that was taken at now. ok is false when nothing is to be reported: a filter holds
 // the value back, or the failure is known already.
 func (st *stage) reading(m Measurement, hint int, now clock.Stamp) (r Reading, ok bool) {

@@ -155,7 +155,9 @@ func (src *source) errors(out []Reading, class Class, now clock.Stamp) []Reading
 		quantities = []Quantity{Raw}
 	}
 	for i, q := range quantities {
-		src.find(&Measurement{Quantity: q}, i)
+		if !src.reports(q) { // by whatever channels, it has series already
+			src.find(&Measurement{Quantity: q}, i)
+		}
 	}
 	for _, s := range src.series {
 		if r, ok := src.failure(s, class, now); ok {

@@ -25,6 +25,8 @@ type Kind struct {
 	// Bus names the worker that serialises this sensor with others: "i2c-1". "" is the shared worker of parts that answer at
 	// once. nil means the same.
 	Bus func(p Params) string
+	// Timeout bounds one measurement, opening included; 0: sensors.DefaultTimeout.
+	Timeout time.Duration
 	// Check reports mistakes that the keys' own rules cannot express, without touching hardware. nil means none.
 	Check func(p Params) []Problem
 	// Open prepares the part. It returns a sensors.Sensor or, with Event, a sensors.Watcher. A part that is absent is an error of
