@@ -27,6 +27,7 @@ func chips() []chip {
 		{"aht20", newAHT20},
 		{"htu21d", newHTU21D},
 		{"scd4x", newSCD4x},
+		{"scd30", newSCD30},
 	}
 }
 
