@@ -9,9 +9,11 @@ import (
 	"time"
 )
 
-// Mosquitto is a running mosquitto broker with two listeners on 127.0.0.1.
+// Mosquitto is a running mosquitto broker with four listeners on 127.0.0.1.
 type Mosquitto struct {
 	Plain  string // address without TLS; anybody may log in
+	WS     string // the same inside WebSocket, at any path
+	WSS    string // WebSocket over TLS, without client certificates
 	TLS    string // address with TLS; demands a client certificate of the authority. Named localhost and 127.0.0.1
 	Folder string // where ca.pem, server.crt and server.key are
 	CA     *CA    // signed the server's certificate and is trusted for clients
@@ -21,7 +23,7 @@ type Mosquitto struct {
 func StartMosquitto(t testing.TB) *Mosquitto {
 	t.Helper()
 	path := Program(t, "mosquitto")
-	m := &Mosquitto{Plain: FreeAddr(t), TLS: FreeAddr(t), Folder: t.TempDir(), CA: NewCA(t, "Broker CA")}
+	m := &Mosquitto{Plain: FreeAddr(t), WS: FreeAddr(t), WSS: FreeAddr(t), TLS: FreeAddr(t), Folder: t.TempDir(), CA: NewCA(t, "Broker CA")}
 	WriteFile(t, m.Folder, "ca.pem", m.CA.PEM)
 	m.CA.Server(t, nil, "localhost", "127.0.0.1").Files(t, m.Folder, "server")
 	conf := fmt.Sprintf(`user root
@@ -29,14 +31,21 @@ allow_anonymous true
 persistence false
 max_queued_messages 0
 max_inflight_messages 0
-listener %s 127.0.0.1
-listener %s 127.0.0.1
-cafile %[3]s/ca.pem
-certfile %[3]s/server.crt
-keyfile %[3]s/server.key
+listener %[1]s 127.0.0.1
+listener %[2]s 127.0.0.1
+protocol websockets
+listener %[3]s 127.0.0.1
+protocol websockets
+cafile %[5]s/ca.pem
+certfile %[5]s/server.crt
+keyfile %[5]s/server.key
+listener %[4]s 127.0.0.1
+cafile %[5]s/ca.pem
+certfile %[5]s/server.crt
+keyfile %[5]s/server.key
 require_certificate true
-`, port(t, m.Plain), port(t, m.TLS), m.Folder)
-	start(t, []string{m.Plain, m.TLS}, path, "-c", WriteFile(t, m.Folder, "mosquitto.conf", []byte(conf)))
+`, port(t, m.Plain), port(t, m.WS), port(t, m.WSS), port(t, m.TLS), m.Folder)
+	start(t, []string{m.Plain, m.WS, m.WSS, m.TLS}, path, "-c", WriteFile(t, m.Folder, "mosquitto.conf", []byte(conf)))
 	return m
 }
 
