@@ -16,6 +16,7 @@ import (
 	"pinhole/sensors/replay"
 	"pinhole/sensors/scd30"
 	"pinhole/sensors/scd4x"
+	"pinhole/sensors/sgp30"
 	"pinhole/sensors/sht3x"
 	"pinhole/sensors/sht4x"
 	"pinhole/sensors/shtc3"
@@ -24,8 +25,8 @@ import (
 // Kinds returns every kind, sorted by name.
 func Kinds() []kind.Kind {
 	list := []kind.Kind{
-		host.Kind(), htu21d.Kind(), mock.Kind(), replay.Kind(), scd30.Kind(), scd4x.Kind(), sht3x.Kind(),
-		sht4x.Kind(), shtc3.Kind(),
+		host.Kind(), htu21d.Kind(), mock.Kind(), replay.Kind(), scd30.Kind(), scd4x.Kind(), sgp30.Kind(),
+		sht3x.Kind(), sht4x.Kind(), shtc3.Kind(),
 	}
 	list = append(list, bme280.Kinds()...)
 	list = append(list, gpio.Kinds()...)

@@ -28,6 +28,7 @@ func chips() []chip {
 		{"htu21d", newHTU21D},
 		{"scd4x", newSCD4x},
 		{"scd30", newSCD30},
+		{"sgp30", newSGP30},
 	}
 }
 
