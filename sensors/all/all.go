@@ -17,6 +17,7 @@ import (
 	"pinhole/sensors/scd30"
 	"pinhole/sensors/scd4x"
 	"pinhole/sensors/sgp30"
+	"pinhole/sensors/sgp40"
 	"pinhole/sensors/sht3x"
 	"pinhole/sensors/sht4x"
 	"pinhole/sensors/shtc3"
@@ -26,7 +27,7 @@ import (
 func Kinds() []kind.Kind {
 	list := []kind.Kind{
 		host.Kind(), htu21d.Kind(), mock.Kind(), replay.Kind(), scd30.Kind(), scd4x.Kind(), sgp30.Kind(),
-		sht3x.Kind(), sht4x.Kind(), shtc3.Kind(),
+		sgp40.Kind(), sht3x.Kind(), sht4x.Kind(), shtc3.Kind(),
 	}
 	list = append(list, bme280.Kinds()...)
 	list = append(list, gpio.Kinds()...)

@@ -29,6 +29,7 @@ func chips() []chip {
 		{"scd4x", newSCD4x},
 		{"scd30", newSCD30},
 		{"sgp30", newSGP30},
+		{"sgp40", newSGP40},
 	}
 }
 

@@ -32,6 +32,7 @@ func TestWeather(t *testing.T) {
 		{sensors.Pressure, 97000, 105000, 50, 0.5},
 		{sensors.CO2, 420, 1140, 200, 0.8},
 		{sensors.TVOC, 5, 215, 50, 0.3},
+		{sensors.Raw, 27500, 32500, 1000, 13},
 		{sensors.UVIndex, 0, 1, 0.5, 0.01},
 	} {
 		low, high := math.Inf(1), math.Inf(-1)
