@@ -125,12 +125,13 @@ var scripts = []struct {
 		r.append(1, 3000)
 		r.step(r.flush)
 		for i := range 4 {
+			r.append(2, 9000)
 			r.append(2, 5000)
 			n := 0
 			r.disk.SetFault(func(op queuetest.Op, _ string) (int, error) {
 				if op == queuetest.Sync {
 					if n++; n == 1+i%2 {
-						return 0, errIO
+						return 0xFFD &^ i, errIO // not the second page: the first block is torn, the second there
 					}
 				}
 				return 0, nil

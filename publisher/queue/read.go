@@ -127,7 +127,7 @@ func (q *Queue) fromTail() *entry {
 
 // give hands out a block from memory.
 func (q *Queue) give(e *entry) Block {
-	q.hole(q.o.Stream, Position{q.epoch, e.seq}, q.acked, nil)
+	q.hole(q.o.Stream, Position{q.epoch, e.seq}, nil)
 	b := Block{Epoch: q.epoch, Stream: q.o.Stream, Seq: e.seq, Count: int(e.count), Data: e.data, End: e.end, Born: e.born}
 	q.pass(&b)
 	return b
@@ -144,13 +144,13 @@ func (q *Queue) take(s *segment, fr *frame) (Block, bool) {
 			return Block{}, false
 		}
 	}
-	if q.acked.Less(fr.floor) && !start.Less(fr.floor) {
+	if q.acked.Less(fr.floor) && !start.Less(fr.floor) { // settled before they were ever written, and the state did not know
 		q.advance(fr.floor)
 	}
 	if !r.pos.Less(stop) {
 		return Block{}, false
 	}
-	q.hole(s.stream, start, fr.floor, s)
+	q.hole(s.stream, start, s)
 	if !fr.end && q.table.covers(s.epoch, fr.seq, stop.Seq) {
 		q.moveTo(stop)
 		if !q.acked.Less(r.given) {
@@ -177,11 +177,10 @@ func (q *Queue) moveTo(p Position) {
 	q.rd.high = later(q.rd.high, q.rd.pos)
 }
 
-// hole lists the numbers between the reader and a block that begins at start as lost, but for those below floor, which were
-// settled before they were ever written, and those that are listed already. The missing end of an earlier stream is no loss
-// entry: nobody knows how long it was.
-func (q *Queue) hole(stream Stream, start, floor Position, s *segment) {
-	from := later(later(q.rd.pos, Position{Epoch: start.Epoch}), later(floor, q.acked))
+// hole lists the numbers between the reader and a block that begins at start as lost, but for those that are listed already. s is
+// the block's segment. The missing end of an earlier stream is no loss entry: nobody knows how long it was.
+func (q *Queue) hole(stream Stream, start Position, s *segment) {
+	from := later(q.rd.pos, Position{Epoch: start.Epoch})
 	if from.Epoch != start.Epoch || from.Seq >= start.Seq {
 		return
 	}

@@ -42,8 +42,9 @@ const (
 	put      Op = "put" // WriteFile
 )
 
-// Fault decides what becomes of an operation on a file (name is "" for the folder). A nil error lets it be. A failing write may
-// have written its first part bytes.
+// Fault decides what becomes of an operation on a file (name is "" for the folder). A nil error lets it be. A failing write has
+// written its first part bytes. A failing sync has written those dirty pages p for which bit p%12 of part is set; the others it
+// forgets, and the next sync will not write them either.
 type Fault func(op Op, name string) (part int, err error)
 
 // event is one operation that changed something.
@@ -54,7 +55,7 @@ type event struct {
 	to   string
 	off  int64
 	data []byte
-	fail bool // a sync that failed: the pages are forgotten
+	fail bool // a sync that failed; off says which pages it wrote
 }
 
 type inode struct {
@@ -229,10 +230,12 @@ func (d *Disk) apply(e event) {
 		n.touch(min(old, e.off), max(old, e.off))
 	case Sync:
 		n := d.inodes[e.ino]
-		if !e.fail {
-			for p := range n.dirty {
+		for p := range n.dirty {
+			if !e.fail || e.off>>(p%12)&1 == 1 {
 				n.settle(p)
 			}
+		}
+		if !e.fail {
 			n.own()
 			n.durable = fit(n.durable, int64(len(n.live)))
 		}
@@ -318,6 +321,10 @@ func (d *Disk) cut(s Survival) {
 		}
 	}
 	for _, n := range d.inodes {
+		if s.All {
+			n.durable = n.live
+			continue
+		}
 		pages := make([]int64, 0, len(n.dirty))
 		for p := range n.dirty {
 			pages = append(pages, p)
@@ -542,8 +549,8 @@ func (f *file) Truncate(size int64) error {
 func (f *file) Sync() error {
 	f.d.mu.Lock()
 	defer f.d.mu.Unlock()
-	_, _, err := f.enter(Sync)
-	f.d.record(event{op: Sync, ino: f.ino, fail: err != nil})
+	part, _, err := f.enter(Sync)
+	f.d.record(event{op: Sync, ino: f.ino, fail: err != nil, off: int64(part)})
 	return err
 }
 
