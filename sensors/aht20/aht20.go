@@ -1,11 +1,11 @@
 // Package aht20 reads Aosong's AHT20 and AHT21, and the older AHT10 (temperature, humidity) on I2C.
 //
-// Datasheets: "AHT20 Product manuals" version 1.1, "Data Sheet AHT21" version 1.0 and "AHT10 Technical Manual" version 1.1. Address:
-// 0x38, always; an AHT10 may have 0x39. Range -40 to 85 Cel (AHT21: to 120), 0 to 100 %RH.
+// Datasheets: "AHT20 Product manuals" version 1.1, "Data Sheet AHT21" version 1.0 and "AHT10 Technical Manual" version 1.1.
+// Address: 0x38, always; an AHT10 may have 0x39. Range -40 to 85 Cel (AHT21: to 120), 0 to 100 %RH.
 //
-// What the part has measured can be read again and again, so each Sense makes sure that a measurement has begun, and that it has
-// ended. The answer of an AHT20 has a checksum; that of an AHT10 has none and is read twice. A part that is not calibrated, as
-// after its supply broke, gives no value before it has been calibrated anew.
+// What the part has measured can be read again and again, so each Sense makes sure that a measurement has begun, and that it
+// has ended. The answer of an AHT20 has a checksum; that of an AHT10 has none and is read twice. A part that is not calibrated,
+// as after its supply broke, gives no value before it has been calibrated anew.
 //
 // It leaves to others: the AM2301B and other parts that carry the chip behind one wire.
 package aht20
@@ -31,7 +31,7 @@ const (
 	floating         = 0xFF // a status that no part has: nobody drives the bus
 )
 
-// Times: AHT20 sections 5.3 and 5.4.
+// Times: AHT20 section "Sensor reading process".
 const (
 	startup       = 40 * time.Millisecond // after power-on
 	resetTime     = 25 * time.Millisecond // at most 20 ms

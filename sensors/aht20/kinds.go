@@ -34,7 +34,7 @@ func Kinds() []kind.Kind {
 	older.Manual.Range = "-40 to 85 Cel, ±0.3; 0 to 100 %RH, ±2"
 	older.Manual.Notes = append(older.Manual.Notes,
 		"An AHT20 works as aht10 too, but without its checksum: use kind aht20 for it.",
-		"The datasheet wants no other part on the AHT10's bus; if others fail beside it, give it a bus of its own (dtoverlay=i2c-gpio).")
+		"An AHT10 may disturb other parts on its bus: its datasheet wants it alone there. Give it one by dtoverlay=i2c-gpio.")
 	return []kind.Kind{older, newer}
 }
 
@@ -61,7 +61,7 @@ func describe(m model) kind.Kind {
 				"Close to the board the part measures the board's warmth: lead it 10 cm away.",
 				"Read more often than every 2 s it warms itself: every: 10s is a good choice.",
 				"After months above 80 %RH humidity reads some %RH too high, for days.",
-				"A humidity of exactly 0 is an error of class range: the part has lost its element. So is a temperature outside of the range.",
+				"A humidity of exactly 0, which is a lost element, and a temperature outside of the range are errors of class range.",
 			},
 			Example: "name: air\nkind: " + m.name + "\nevery: 10s\n",
 		},

@@ -1,13 +1,13 @@
-// Package htu21d reads TE Connectivity's HTU21D, Sensirion's SHT20, SHT21 and SHT25, and Silicon Labs' Si7021, Si7020 and Si7013
-// (temperature, humidity) on I2C. They speak the same language.
+// Package htu21d reads TE Connectivity's HTU21D, Sensirion's SHT20, SHT21 and SHT25, and Silicon Labs' Si7021, Si7020 and
+// Si7013 (temperature, humidity) on I2C. They speak the same language.
 //
-// Datasheets: "HTU21D(F) Sensor" HPC199, "Datasheet SHT21" version 4, "Si7021-A20" revision 1.2. Address: 0x40, always. Range -40 to
-// 125 Cel, 0 to 100 %RH.
+// Datasheets: "HTU21D(F) Sensor" HPC199, "Datasheet SHT21" version 4, "Si7021-A20" revision 1.2. Address: 0x40, always. Range
+// -40 to 125 Cel, 0 to 100 %RH.
 //
-// Each Sense measures temperature, then humidity, without holding the master, which Raspberry Pis up to the 4 get wrong. The times
-// are those of the slowest of the parts. Each answer carries a checksum; as it starts at 0, it is right for a bus that is held low,
-// which is therefore looked for. Two bits of an answer should say which of the two it is, but the examples in HTU21D's datasheet
-// have them otherwise than its text, so they are not relied on.
+// Each Sense measures temperature, then humidity, without holding the master, which Raspberry Pis up to the 4 get wrong. The
+// times are those of the slowest of the parts. Each answer carries a checksum; as it starts at 0, it is right for a bus that is
+// held low, which is therefore looked for. Two bits of an answer should say which of the two it is, but the examples in
+// HTU21D's datasheet have them otherwise than its text, so they are not relied on.
 //
 // It leaves to others: the heater, and resolutions below the highest.
 package htu21d
@@ -35,7 +35,7 @@ const (
 	statusMask = 3 // of an answer
 )
 
-// Times, with a margin: the longest of the three datasheets, which is SHT21 tables 6 and 7.
+// Times, with a margin: the longest of the three datasheets, which is SHT21's.
 const (
 	resetTime       = 17 * time.Millisecond // at most 15 ms
 	temperatureTime = 90 * time.Millisecond // at most 85 ms
@@ -155,14 +155,14 @@ func (d *Dev) measure(ctx context.Context, step string, command byte, takes time
 	return raw &^ statusMask, nil
 }
 
-// What the parts measure: SHT21 tables 1 and 2.
+// What the parts measure: SHT21 chapter 1.
 const (
 	minCenti, maxCenti = -4000, 12500 // 1/100 Cel
 	beyond             = 500          // 1/100 %RH that noise and tolerance may exceed 0 and 100 by
 )
 
-// convert turns raw values of 16 bits into measurements, by the formulas of SHT21 chapter 6, which are HTU21D's and Si7021's too.
-// Without a temperature there is nothing.
+// convert turns raw values of 16 bits into measurements, by the formulas of SHT21 chapter 6, which are HTU21D's and Si7021's
+// too. Without a temperature there is nothing.
 func (d *Dev) convert(rawT, rawH uint16) ([]sensors.Measurement, error) {
 	t := centiCelsius(rawT)
 	if t < minCenti || t > maxCenti {

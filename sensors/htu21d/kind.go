@@ -18,7 +18,7 @@ func Kind() kind.Kind {
 		Open: open,
 		Manual: kind.Manual{
 			Parts:     "TE HTU21D, HTU20D; Sensirion SHT20, SHT21, SHT25; Silicon Labs Si7013, Si7020, Si7021",
-			Datasheet: "HTU21D(F) Sensor HPC199, https://www.te.com/en/product-CAT-HSC0004.html; Datasheet SHT21 version 4; Si7021-A20 rev. 1.2",
+			Datasheet: "HTU21D(F) Sensor HPC199, https://www.te.com/en/product-CAT-HSC0004.html; Datasheet SHT21; Si7021-A20",
 			Wiring: [][2]string{
 				{"VIN or VCC", "3V3 (pin 1)"},
 				{"GND", "GND (pin 9)"},

@@ -34,12 +34,12 @@ func Kind() kind.Kind {
 			Range: "400 to 10000 ppm, ±30 ±3 %; -40 to 70 Cel, ±0.4; 0 to 100 %RH, ±3",
 			Notes: []string{
 				"Switch I2C on once: sudo raspi-config nonint do_i2c 0, or dtparam=i2c_arm=on in config.txt.",
-				"The part wants a slow bus: dtparam=i2c_arm_baudrate=50000 in config.txt, or 10000 if readings still fail on a Raspberry Pi up to the 4.",
-				"The part stretches the clock, once a day by up to 150 ms: a single error of class timeout, nak or crc a day is no reason to worry. " +
+				"The part wants a slow bus: dtparam=i2c_arm_baudrate=50000 in config.txt, or 10000 if readings still fail.",
+				"The part stretches the clock, once a day by up to 150 ms: one error of class timeout, nak or crc a day is no harm. " +
 					"A bus of its own by dtoverlay=i2c-gpio bears it best.",
-				"The part measures every 2 s by itself. Read more often it gives an error of class warmup where there is nothing new: every: 5s or more.",
+				"The part measures every 2 s by itself. Where there is nothing new there is an error of class warmup: every: 5s at least.",
 				"The first 7 s after a start are of class warmup.",
-				"Self-calibration needs fresh air for an hour a day. Where there is none it makes the values drift: self_calibration: false.",
+				"Self-calibration needs fresh air for an hour a day. Where there is none the values drift: self_calibration: false.",
 				"The part keeps its settings, and whether it measures, without supply. They are written only if they differ.",
 				"A concentration of 0 is how the part reports a failure. It is an error of class range.",
 				"The part warms itself: correct the temperature with filter calibrate.",

@@ -1,14 +1,15 @@
 // Package scd30 reads Sensirion's SCD30 (carbon dioxide, temperature, humidity) on I2C.
 //
-// Datasheet: "Interface Description Sensirion SCD30 Sensor Module", version 1.0, May 2020. Address: 0x61, always. Range 0 to 10000
-// ppm, of which 400 and up are specified; -40 to 70 Cel; 0 to 100 %RH.
+// Datasheet: "Interface Description Sensirion SCD30 Sensor Module", version 1.0, May 2020. Address: 0x61, always. Range 0 to
+// 10000 ppm, of which 400 and up are specified; -40 to 70 Cel; 0 to 100 %RH.
 //
-// The part measures by itself, every 2 s, and Sense takes the last measurement, once: it is up to 2 s old, and there is an error of
-// class warmup, not a repetition, when there has been none since. The first ones after the start, or after the part did not answer,
-// are dropped. When measurements stay away the part is started again. Close stops it.
+// The part measures by itself, every 2 s, and Sense takes the last measurement, once: it is up to 2 s old, and there is an
+// error of class warmup, not a repetition, when there has been none since. The first ones after the start, or after the part
+// did not answer, are dropped. When measurements stay away the part is started again. Close stops it.
 //
-// The part stretches the clock, by 30 ms often and by 150 ms once a day. Nothing can be done about that here: bus and board must
-// bear it, and the manual says how. Settings are written only if they differ, as the part keeps them in a memory that wears out.
+// The part stretches the clock, by 30 ms often and by 150 ms once a day. Nothing can be done about that here: bus and board
+// must bear it, and the manual says how. Settings are written only if they differ, as the part keeps them in a memory that
+// wears out.
 //
 // It leaves to others: forced calibration, the temperature offset, and ambient pressure, for which there is the altitude.
 package scd30
@@ -86,7 +87,7 @@ func open(ctx context.Context, b kind.Board, p kind.Params) (any, error) {
 	const step = "read measurement"
 	d.notYet = part.Errorf(sensors.Warmup, step, "there is no new one yet")
 	d.notYet.Hint = "the part measures every 2 s: every: 5s or more finds a new value each time"
-	d.warming = part.Errorf(sensors.Warmup, step, "the first ones after the start are not reliable, values come after %v", settling)
+	d.warming = part.Errorf(sensors.Warmup, step, "the first ones after the start are off, values come after %v", settling)
 	if err := d.start(ctx); err != nil {
 		d.Close() // what may be running is stopped; why it failed is what matters
 		return nil, err
@@ -190,8 +191,8 @@ func (d *Dev) sense(ctx context.Context) ([]sensors.Measurement, error) {
 	return d.convert(d.words), nil
 }
 
-// convert turns the six words, three numbers in IEEE 754 single precision, into measurements. What cannot be is an error of its own;
-// a concentration of 0 is how the part says that it failed.
+// convert turns the six words, three numbers in IEEE 754 single precision, into measurements. What cannot be is an error of its
+// own; a concentration of 0 is how the part says that it failed.
 func (d *Dev) convert(words [6]uint16) []sensors.Measurement {
 	for i, r := range [...]struct {
 		q         sensors.Quantity

@@ -1,11 +1,11 @@
 // Package scd4x reads Sensirion's SCD40, SCD41 and SCD43 (carbon dioxide, temperature, humidity) on I2C.
 //
-// Datasheet: "Data Sheet SCD40/SCD41", version 1.5, May 2024. Address: 0x62, always. Range 0 to 40000 ppm, of which 400 to 2000
-// (SCD41: 5000) are specified; -10 to 60 Cel; 0 to 100 %RH.
+// Datasheet: "Data Sheet SCD40/SCD41", version 1.3, September 2022. Address: 0x62, always. Range 0 to 40000 ppm, of which 400
+// to 2000 (SCD41: 5000) are specified; -10 to 60 Cel; 0 to 100 %RH.
 //
-// The part measures by itself, every 5 s, and Sense takes the last measurement, once: it is up to 5 s old, and there is an error of
-// class warmup, not a repetition, when there has been none since. The first three after the start are off and are dropped. When
-// measurements stay away, as after a broken supply, the part is started again. Close stops it.
+// The part measures by itself, every 5 s, and Sense takes the last measurement, once: it is up to 5 s old, and there is an
+// error of class warmup, not a repetition, when there has been none since. The first three after the start are off and are
+// dropped. When measurements stay away, as after a broken supply, the part is started again. Close stops it.
 //
 // It leaves to others: low power and single shot modes, forced calibration, and what is stored in the part for good: the keys
 // altitude and self_calibration are set at each start and forgotten without supply.
@@ -20,7 +20,7 @@ import (
 	"pinhole/sensors/sensirion"
 )
 
-// Commands: datasheet table 9. While the part measures it takes the middle three only.
+// Commands: datasheet chapter 3. While the part measures it takes the middle three only.
 const (
 	cmdSerial = 0x3682
 	cmdStart  = 0x21B1 // periodic measurement
@@ -37,7 +37,7 @@ const (
 
 // Times: datasheet chapter 3.
 const (
-	startup     = time.Second            // 30 ms; 1000 ms in the first edition
+	startup     = time.Second            // 1000 ms; 30 ms in later datasheets
 	stopTime    = 510 * time.Millisecond // at most 500 ms
 	commandTime = 2 * time.Millisecond   // at most 1 ms
 
@@ -87,7 +87,7 @@ func open(ctx context.Context, b kind.Board, p kind.Params) (any, error) {
 	const step = "read measurement"
 	d.notYet = part.Errorf(sensors.Warmup, step, "there is no new one yet")
 	d.notYet.Hint = "the part measures every 5 s: every: 10s or more finds a new value each time"
-	d.warming = part.Errorf(sensors.Warmup, step, "the first three after the start are not reliable, values come after %v", settling)
+	d.warming = part.Errorf(sensors.Warmup, step, "the first three after the start are off, values come after %v", settling)
 	if err := d.start(ctx); err != nil {
 		d.Close() // what may be running is stopped; why it failed is what matters
 		return nil, err
@@ -190,8 +190,8 @@ const (
 	minCenti, maxCenti = -1000, 6000 // 1/100 Cel
 )
 
-// convert turns the raw words into measurements, by the formulas of datasheet section 3.6.2. What cannot be is an error of its own;
-// a concentration of 0 is how the part says that it failed.
+// convert turns the raw words into measurements, by the formulas of datasheet section 3.5.2. What cannot be is an error of its
+// own; a concentration of 0 is how the part says that it failed.
 func (d *Dev) convert(words [3]uint16) []sensors.Measurement {
 	d.out = [3]sensors.Measurement{{Quantity: sensors.CO2}, {Quantity: sensors.Temperature}, {Quantity: sensors.RelativeHumidity}}
 	if ppm := words[0]; ppm == 0 || ppm > maxPPM {

@@ -1,11 +1,12 @@
-// Package sensirion is what Sensirion's I2C parts have in common: commands of 16 bits, answers in words of 16 bits, and a checksum
-// behind each word.
+// Package sensirion is what Sensirion's I2C parts have in common: commands of 16 bits, answers in words of 16 bits, and a
+// checksum behind each word.
 //
-// Source: the chapter "I2C Protocol" that stands alike in the datasheets of SHT3x, SHTC3, SGP30, SGP40, SCD30 and SCD4x. A command
-// and its answer are two transfers with a stop between them: several of the parts know no repeated start, and all need time.
+// Source: the chapter "I2C Protocol" that stands alike in the datasheets of SHT3x, SHTC3, SGP30, SGP40, SCD30 and SCD4x. A
+// command and its answer are two transfers with a stop between them: several of the parts know no repeated start, and all need
+// time.
 //
-// It promises that no word gets through whose checksum is wrong, and that its errors name part and step. It leaves to the drivers
-// which commands there are, how long they take and what the words mean.
+// It promises that no word gets through whose checksum is wrong, and that its errors name part and step. It leaves to the
+// drivers which commands there are, how long they take and what the words mean.
 package sensirion
 
 import (
@@ -84,8 +85,8 @@ func Receive(ctx context.Context, p *kind.Part, step string, r []byte) error {
 	return err
 }
 
-// Sum is the checksum of Sensirion's and Aosong's parts: CRC-8 with the polynomial x^8+x^5+x^4+1, highest bit first. start is 0xFF,
-// or 0 for SHT2x and HTU21D.
+// Sum is the checksum of Sensirion's and Aosong's parts: CRC-8 with the polynomial x^8+x^5+x^4+1, highest bit first. start is
+// 0xFF, or 0 for SHT2x and HTU21D.
 func Sum(start byte, p []byte) byte {
 	sum := start
 	for _, b := range p {

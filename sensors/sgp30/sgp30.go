@@ -1,12 +1,13 @@
 // Package sgp30 reads Sensirion's SGP30 (volatile organic compounds) on I2C.
 //
-// Datasheet: "Datasheet SGP30", version 1.0, May 2020, and "SGP30 Driver Integration Guide" for the baseline. Address: 0x58, always. Range 0 to 60000 ppb.
+// Datasheet: "Datasheet SGP30", version 1.0, May 2020, and "SGP30 Driver Integration Guide" for the baseline. Address: 0x58,
+// always. Range 0 to 60000 ppb.
 //
-// The part must be asked once a second, as its own calibration runs at that pace; Sense asks it once, so every: 1s is not a wish.
-// For 15 s after it was told to begin it says 0, whatever the air is like, and so it does when its supply broke and nobody has told
-// it again. It says 0 in clean air too. What tells the two apart is its baseline, which it has from about an hour after the
-// beginning on: until then a 0 is no value here but an error of class warmup. A part that has a baseline when it is opened is not
-// told to begin again, which would cost it what it has learned.
+// The part must be asked once a second, as its own calibration runs at that pace; Sense asks it once, so every: 1s is not a
+// wish. For 15 s after it was told to begin it says 0, whatever the air is like, and so it does when its supply broke and
+// nobody has told it again. It says 0 in clean air too. What tells the two apart is its baseline, which it has from about an
+// hour after the beginning on: until then a 0 is no value here but an error of class warmup. A part that has a baseline when it
+// is opened is not told to begin again, which would cost it what it has learned.
 //
 // The part also computes a "CO2 equivalent". That is the same hydrogen signal on another scale, made to look like what people
 // breathe out; it knows nothing of carbon dioxide, and reported as co2 it would be a lie. It is left out.
@@ -23,7 +24,7 @@ import (
 	"pinhole/sensors/sensirion"
 )
 
-// Commands: datasheet table 10.
+// Commands: datasheet chapter 6.
 const (
 	cmdBegin    = 0x2003 // Init_air_quality
 	cmdMeasure  = 0x2008 // Measure_air_quality
@@ -33,7 +34,7 @@ const (
 	productMask, product = 0xF000, 0x0000 // of the feature set: 0 is an SGP30, 1 an SGPC3
 )
 
-// Times: datasheet table 10, with a margin.
+// Times: datasheet chapter 6, with a margin.
 const (
 	commandTime = 11 * time.Millisecond // at most 10 ms
 	measureTime = 14 * time.Millisecond // at most 12 ms
@@ -171,7 +172,7 @@ func (d *Dev) zero(ctx context.Context) error {
 	return d.clean
 }
 
-// What the part measures: datasheet table 1.
+// What the part measures: datasheet chapter 1.
 const (
 	lowest, highest = 400, 60000 // ppm of CO2 equivalent
 	maxPPB          = 60000
@@ -186,8 +187,8 @@ func (d *Dev) convert(equivalent, tvoc uint16) ([]sensors.Measurement, error) {
 	return append(d.out[:0], sensors.Measurement{Quantity: sensors.TVOC, Value: float64(tvoc)}), nil
 }
 
-// Close leaves the part as it is: it can only be stopped by a call to all parts of the bus, which would reset others too, and it
-// would forget its baseline.
+// Close leaves the part as it is: it can only be stopped by a call to all parts of the bus, which would reset others too, and
+// it would forget its baseline.
 func (d *Dev) Close() error {
 	d.begun = false
 	return nil

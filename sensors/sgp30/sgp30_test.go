@@ -144,7 +144,8 @@ func TestConvert(t *testing.T) {
 		{0, 0, false}, {0xFFFF, 0xFFFF, false},
 	} {
 		list, err := d.convert(tt.equivalent, tt.tvoc)
-		if tt.ok != (err == nil) || tt.ok && (len(list) != 1 || list[0].Value != float64(tt.tvoc)) || !tt.ok && sensors.ClassOf(err) != sensors.Range {
+		if tt.ok != (err == nil) || tt.ok && (len(list) != 1 || list[0].Value != float64(tt.tvoc)) ||
+			!tt.ok && sensors.ClassOf(err) != sensors.Range {
 			t.Errorf("%d, %d: %v, %v", tt.equivalent, tt.tvoc, list, err)
 		}
 	}

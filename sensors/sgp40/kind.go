@@ -16,7 +16,7 @@ func Kind() kind.Kind {
 		Open:    open,
 		Manual: kind.Manual{
 			Parts:     "Sensirion SGP40",
-			Datasheet: "Datasheet SGP40 version 1.2, https://sensirion.com/products/catalog/SGP40",
+			Datasheet: "Datasheet SGP40 version 1.0, https://sensirion.com/products/catalog/SGP40",
 			Wiring: [][2]string{
 				{"VIN or VDD", "3V3 (pin 1)"},
 				{"GND", "GND (pin 9)"},

@@ -1,11 +1,11 @@
 // Package sgp40 reads Sensirion's SGP40 (raw signal of volatile organic compounds) on I2C.
 //
-// Datasheet: "Datasheet SGP40", version 1.2, February 2022. Address: 0x59, always. Range 0 to 65535 ticks, without a unit.
+// Datasheet: "Datasheet SGP40", version 1.0, July 2020. Address: 0x59, always. Range 0 to 65535 ticks, without a unit.
 //
-// The part measures the logarithm of a resistance and calls it ticks; less is more gas. What its maker sells it for, the VOC index,
-// is an algorithm outside of the part, which compares with the air of the last day. It is not reproduced here: an index that
-// starts anew with each restart of the agent would be worth less than the ticks, from which anybody can compute it. The ticks are
-// those at 50 %RH and 25 Cel, as the part is not told the humidity.
+// The part measures the logarithm of a resistance and calls it ticks; less is more gas. What its maker sells it for, the VOC
+// index, is an algorithm outside of the part, which compares with the air of the last day. It is not reproduced here: an index
+// that starts anew with each restart of the agent would be worth less than the ticks, from which anybody can compute it. The
+// ticks are those at 50 %RH and 25 Cel, as the part is not told the humidity.
 //
 // The heater is on from the first measurement to Close. It leaves the SGP41, which measures two signals, to others.
 package sgp40
@@ -19,17 +19,17 @@ import (
 	"pinhole/sensors/sensirion"
 )
 
-// Commands: datasheet table 8.
+// Commands: datasheet chapter 4.
 const (
 	cmdMeasure = 0x260F // with humidity and temperature
 	cmdHeatOff = 0x3615
 	cmdSerial  = 0x3682
 
-	halfHumid = 0x8000 // 50 %RH in 1/65535 of 100 %RH: no compensation
-	roomWarm  = 0x6666 // 25 Cel in 1/65535 of 175 Cel above -45
+	halfHumid = 0x8000 // 50 %RH, datasheet table 10: with both defaults there is no compensation
+	roomWarm  = 0x6666 // 25 Cel
 )
 
-// Times: datasheet table 8, with a margin.
+// Times: datasheet chapter 4, with a margin.
 const (
 	commandTime = 2 * time.Millisecond  // at most 1 ms
 	measureTime = 32 * time.Millisecond // at most 30 ms

@@ -68,7 +68,8 @@ func FuzzConvert(f *testing.F) {
 	f.Fuzz(func(t *testing.T, ticks uint16) {
 		d := &Dev{port: sensirion.Port{Part: new(kind.Part)}}
 		list, err := d.convert(ticks)
-		if end := ticks == 0 || ticks == 0xFFFF; end != (sensors.ClassOf(err) == sensors.Range) || !end && list[0].Value != float64(ticks) {
+		end := ticks == 0 || ticks == 0xFFFF
+		if end != (sensors.ClassOf(err) == sensors.Range) || !end && list[0].Value != float64(ticks) {
 			t.Errorf("%d: %v, %v", ticks, list, err)
 		}
 	})

@@ -18,7 +18,7 @@ func Kind() kind.Kind {
 		Open: open,
 		Manual: kind.Manual{
 			Parts:     "Sensirion SHT30, SHT31, SHT35 (-DIS, digital)",
-			Datasheet: "Datasheet SHT3x-DIS version 7, https://sensirion.com/products/catalog/SHT35-DIS-B",
+			Datasheet: "Datasheet SHT3x-DIS version 5, https://sensirion.com/products/catalog/SHT35-DIS-B",
 			Wiring: [][2]string{
 				{"VIN or VDD", "3V3 (pin 1)"},
 				{"GND", "GND (pin 9)"},
@@ -33,7 +33,7 @@ func Kind() kind.Kind {
 				"Close to the board the part measures the board's warmth: lead it 10 cm away.",
 				"In fog and rain the humidity stays at 100 for hours after the air has dried: shield it, or wait.",
 				"After soldering, or months in very dry or humid air, humidity is off by some %RH and comes back within days.",
-				"A humidity of exactly 0 is an error of class range: the part has lost its element. So is a temperature outside of the range.",
+				"A humidity of exactly 0, which is a lost element, and a temperature outside of the range are errors of class range.",
 				"Analog variants (SHT3x-ARP) and the SHTC3, SHT4x have kinds of their own or none.",
 			},
 			Example: "name: air\nkind: sht3x\nevery: 10s\naddress: 0x44\n",

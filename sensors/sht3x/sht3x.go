@@ -1,11 +1,11 @@
 // Package sht3x reads Sensirion's SHT30, SHT31 and SHT35 (temperature, humidity) on I2C.
 //
-// Datasheet: "Datasheet SHT3x-DIS", version 7, December 2022. Addresses: 0x44 with ADDR at ground, 0x45 with ADDR at the supply.
+// Datasheet: "Datasheet SHT3x-DIS", version 5, May 2018. Addresses: 0x44 with ADDR at ground, 0x45 with ADDR at the supply.
 // Range -40 to 125 Cel, 0 to 100 %RH.
 //
-// Each Sense is one single shot of high repeatability, without clock stretching, which Raspberry Pis up to the 4 get wrong; between
-// two the part rests and draws 0.2 uA. A part that somebody has left in periodic mode or heating is reset first, so its warmth is
-// nobody's temperature. An answer can be read once only, so none is ever stale.
+// Each Sense is one single shot of high repeatability, without clock stretching, which Raspberry Pis up to the 4 get wrong;
+// between two the part rests and draws 0.2 uA. A part that somebody has left in periodic mode or heating is reset first, so its
+// warmth is nobody's temperature. An answer can be read once only, so none is ever stale.
 //
 // It leaves to others: the heater, the alert pin and periodic mode.
 package sht3x
@@ -19,7 +19,7 @@ import (
 	"pinhole/sensors/sensirion"
 )
 
-// Commands: datasheet chapter 4.
+// Commands: datasheet tables 9 and following.
 const (
 	cmdBreak   = 0x3093 // end periodic mode
 	cmdReset   = 0x30A2
@@ -29,7 +29,7 @@ const (
 	statusHeater = 1 << 13
 )
 
-// Times: datasheet tables 4 and 5, with a margin for boards whose timers run early.
+// Times: datasheet chapter 2, with a margin for boards whose timers run early.
 const (
 	resetTime   = 2 * time.Millisecond  // at most 1.5 ms
 	commandTime = 2 * time.Millisecond  // at least 1 ms between two commands
@@ -100,10 +100,10 @@ func (d *Dev) Sense(ctx context.Context) ([]sensors.Measurement, error) {
 	return d.convert(d.words[0], d.words[1])
 }
 
-// What the part measures: datasheet tables 1 and 2.
+// What the part measures: datasheet chapter 1.
 const minCenti, maxCenti = -4000, 12500 // 1/100 Cel
 
-// convert turns raw values of 16 bits into measurements, by the formulas of datasheet chapter 4, "Conversion of Signal Output".
+// convert turns raw values of 16 bits into measurements, by the formulas of datasheet section 4.13.
 // Without a temperature there is nothing.
 func (d *Dev) convert(rawT, rawH uint16) ([]sensors.Measurement, error) {
 	t := centiCelsius(rawT)

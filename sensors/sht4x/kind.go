@@ -18,7 +18,7 @@ func Kind() kind.Kind {
 		Open: open,
 		Manual: kind.Manual{
 			Parts:     "Sensirion SHT40, SHT41, SHT43, SHT45",
-			Datasheet: "Datasheet SHT4x version 6.5, https://sensirion.com/products/catalog/SHT45",
+			Datasheet: "Datasheet SHT4x version 3, https://sensirion.com/products/catalog/SHT45",
 			Wiring: [][2]string{
 				{"VIN or VDD", "3V3 (pin 1)"},
 				{"GND", "GND (pin 9)"},
@@ -31,7 +31,7 @@ func Kind() kind.Kind {
 				"Close to the board the part measures the board's warmth: lead it 10 cm away.",
 				"The address is in the order code and cannot be changed: -A is 0x44, -B 0x45, -C 0x46.",
 				"Up to 5 %RH beyond 0 and 100 are reported as 0 and 100, as the datasheet advises; more is an error of class range.",
-				"After weeks above 90 %RH humidity reads some %RH too high and comes back within days. The heater that dries the part is not used.",
+				"After weeks above 90 %RH humidity reads some %RH too high and comes back within days. The part's heater is not used.",
 			},
 			Example: "name: air\nkind: sht4x\nevery: 10s\naddress: 0x44\n",
 		},

@@ -1,10 +1,10 @@
 // Package sht4x reads Sensirion's SHT40, SHT41, SHT43 and SHT45 (temperature, humidity) on I2C.
 //
-// Datasheet: "Datasheet SHT4x", version 6.5, April 2024. Addresses are the order code's: 0x44 (-A), 0x45 (-B), 0x46 (-C). Range -40
-// to 125 Cel, 0 to 100 %RH.
+// Datasheet: "Datasheet SHT4x", version 3, April 2022. Addresses are the order code's: 0x44 (-A), 0x45 (-B), 0x46 (-C). Range
+// -40 to 125 Cel, 0 to 100 %RH.
 //
-// Each Sense is one measurement of high precision; between two the part rests and draws 0.1 uA. An answer can be read once only, so
-// none is ever stale, and nothing is kept in the part that a broken supply could take away.
+// Each Sense is one measurement of high precision; between two the part rests and draws 0.1 uA. An answer can be read once
+// only, so none is ever stale, and nothing is kept in the part that a broken supply could take away.
 //
 // It leaves to others: the heater.
 package sht4x
@@ -18,14 +18,14 @@ import (
 	"pinhole/sensors/sensirion"
 )
 
-// Commands: datasheet chapter 4, "Command Overview".
+// Commands: datasheet chapter 4.
 const (
 	cmdReset   = 0x94
 	cmdSerial  = 0x89
 	cmdMeasure = 0xFD // high precision
 )
 
-// Times: datasheet chapter 3, "Timings", with a margin.
+// Times: datasheet chapter 3, with a margin.
 const (
 	resetTime   = 2 * time.Millisecond // at most 1 ms
 	serialTime  = time.Millisecond
@@ -97,13 +97,13 @@ func (d *Dev) Sense(ctx context.Context) ([]sensors.Measurement, error) {
 	return d.convert(d.words[0], d.words[1])
 }
 
-// What the part measures: datasheet tables 1 and 2.
+// What the part measures: datasheet chapter 2.
 const (
 	minCenti, maxCenti = -4000, 12500 // 1/100 Cel
 	beyond             = 500          // 1/100 %RH that noise and tolerance may exceed 0 and 100 by
 )
 
-// convert turns raw values of 16 bits into measurements, by the formulas of datasheet chapter 4, "Conversion of Signal Output",
+// convert turns raw values of 16 bits into measurements, by the formulas of datasheet chapter 4,
 // which allows humidities outside of 0 to 100 to be cropped. Without a temperature there is nothing.
 func (d *Dev) convert(rawT, rawH uint16) ([]sensors.Measurement, error) {
 	t := centiCelsius(rawT)

@@ -18,7 +18,7 @@ func Kind() kind.Kind {
 		Open: open,
 		Manual: kind.Manual{
 			Parts:     "Sensirion SHTC3",
-			Datasheet: "Datasheet SHTC3 version 4, https://sensirion.com/products/catalog/SHTC3",
+			Datasheet: "Datasheet SHTC3 version 1, https://sensirion.com/products/catalog/SHTC3",
 			Wiring: [][2]string{
 				{"VIN or VDD", "3V3 (pin 1)"},
 				{"GND", "GND (pin 9)"},
@@ -31,7 +31,7 @@ func Kind() kind.Kind {
 				"Close to the board the part measures the board's warmth: lead it 10 cm away.",
 				"The part sleeps between two readings, so i2cdetect may not show it; `pinhole read` does.",
 				"The address is fixed; multiplexers of the PCA9548 family and HT16K33 displays use 0x70 too.",
-				"A humidity of exactly 0 is an error of class range: the part has lost its element. So is a temperature outside of the range.",
+				"A humidity of exactly 0, which is a lost element, and a temperature outside of the range are errors of class range.",
 			},
 			Example: "name: air\nkind: shtc3\nevery: 10s\n",
 		},

@@ -1,9 +1,9 @@
 // Package shtc3 reads Sensirion's SHTC3 (temperature, humidity) on I2C.
 //
-// Datasheet: "Datasheet SHTC3", version 4, September 2023. Address: 0x70, always. Range -40 to 125 Cel, 0 to 100 %RH.
+// Datasheet: "Datasheet SHTC3", version 1, July 2018. Address: 0x70, always. Range -40 to 125 Cel, 0 to 100 %RH.
 //
-// Each Sense wakes the part, measures once and puts it to sleep again, where it draws 0.3 uA. Nothing is kept in the part that a
-// broken supply could take away, and an answer can be read once only, so none is ever stale.
+// Each Sense wakes the part, measures once and puts it to sleep again, where it draws 0.3 uA. Nothing is kept in the part that
+// a broken supply could take away, and an answer can be read once only, so none is ever stale.
 //
 // It leaves to others: the older SHTC1, which knows no sleep.
 package shtc3
@@ -25,10 +25,10 @@ const (
 	cmdID      = 0xEFC8
 	cmdMeasure = 0x7866 // normal mode, temperature first, no clock stretching
 
-	idMask, id = 0x083F, 0x0807 // datasheet section 5.9: the other bits vary
+	idMask, id = 0x083F, 0x0807 // datasheet chapter 5: the other bits vary
 )
 
-// Times: datasheet table 5, with a margin.
+// Times: datasheet chapter 3, with a margin.
 const (
 	wakeTime    = time.Millisecond      // at most 0.24 ms, for the reset too
 	idTime      = time.Millisecond      // none is needed
@@ -114,10 +114,10 @@ func (d *Dev) Sense(ctx context.Context) ([]sensors.Measurement, error) {
 	return d.convert(d.words[0], d.words[1])
 }
 
-// What the part measures: datasheet tables 1 and 2.
+// What the part measures: datasheet chapter 1.
 const minCenti, maxCenti = -4000, 12500 // 1/100 Cel
 
-// convert turns raw values of 16 bits into measurements, by the formulas of datasheet section 5.11. Without a temperature there is
+// convert turns raw values of 16 bits into measurements, by the formulas of datasheet chapter 5. Without a temperature there is
 // nothing.
 func (d *Dev) convert(rawT, rawH uint16) ([]sensors.Measurement, error) {
 	t := centiCelsius(rawT)

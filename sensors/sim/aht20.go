@@ -6,8 +6,9 @@ import (
 	"pinhole/sensors"
 )
 
-// aht20 is an Aosong AHT20 or AHT21, or with old an AHT10: "AHT20 Product manuals" and "AHT10 Technical Manual", chapter 5. What was
-// measured can be read again and again, so a driver that does not look whether its command was understood reads old values.
+// aht20 is an Aosong AHT20 or AHT21, or with old an AHT10: "AHT20 Product manuals" and "AHT10 Technical Manual", chapter 5.
+// What was measured can be read again and again, so a driver that does not look whether its command was understood reads old
+// values.
 type aht20 struct {
 	env        Env
 	old        bool

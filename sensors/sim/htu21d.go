@@ -6,8 +6,8 @@ import (
 	"pinhole/sensors"
 )
 
-// htu21d is a TE Connectivity HTU21D or Sensirion SHT20, SHT21, SHT25 ("Datasheet SHT21", chapter 5), at its slowest. Asked to hold
-// the master, it stretches the clock in a way that many masters do not wait for; here it refuses the read.
+// htu21d is a TE Connectivity HTU21D or Sensirion SHT20, SHT21, SHT25 ("Datasheet SHT21", chapter 5), at its slowest. Asked to
+// hold the master, it stretches the clock in a way that many masters do not wait for; here it refuses the read.
 type htu21d struct {
 	env    Env
 	awake  time.Time // it does not answer before

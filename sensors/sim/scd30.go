@@ -7,8 +7,9 @@ import (
 	"pinhole/sensors"
 )
 
-// scd30 is a Sensirion SCD30 on I2C: "Interface Description Sensirion SCD30 Sensor Module". Its settings, and whether it measures,
-// survive without supply. It knows no repeated start; clock stretching is not simulated. The first measurement after a start is 0.
+// scd30 is a Sensirion SCD30 on I2C: "Interface Description Sensirion SCD30 Sensor Module". Its settings, and whether it
+// measures, survive without supply. It knows no repeated start; clock stretching is not simulated. The first measurement after
+// a start is 0.
 type scd30 struct {
 	sensirion
 	env      Env

@@ -6,8 +6,8 @@ import (
 	"pinhole/sensors"
 )
 
-// scd4x is a Sensirion SCD40 or SCD41 in periodic measurement mode: "Data Sheet SCD40/SCD41", chapter 3. Every 5 s there is a new
-// measurement, which can be read once. The first three after the start are off.
+// scd4x is a Sensirion SCD40 or SCD41 in periodic measurement mode: "Data Sheet SCD40/SCD41", chapter 3. Every 5 s there is a
+// new measurement, which can be read once. The first three after the start are off.
 type scd4x struct {
 	sensirion
 	env      Env

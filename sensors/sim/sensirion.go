@@ -2,8 +2,9 @@ package sim
 
 import "time"
 
-// sensirion is what Sensirion's parts have in common: a command is taken, and its answer can be read once, some time later. Until
-// then, and where there is none, a read is not acknowledged. A combined write and read therefore fails wherever time is needed.
+// sensirion is what Sensirion's parts have in common: a command is taken, and its answer can be read once, some time later.
+// Until then, and where there is none, a read is not acknowledged. A combined write and read therefore fails wherever time is
+// needed.
 type sensirion struct {
 	answer [18]byte
 	length int       // of the answer; 0: none

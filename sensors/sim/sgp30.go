@@ -6,8 +6,8 @@ import (
 	"pinhole/sensors"
 )
 
-// sgp30 is a Sensirion SGP30: "Datasheet SGP30", chapter 6. Until it is told to begin, and for 15 s after, it says that the air is
-// as clean as can be. A baseline it has after an hour.
+// sgp30 is a Sensirion SGP30: "Datasheet SGP30", chapter 6. Until it is told to begin, and for 15 s after, it says that the air
+// is as clean as can be. A baseline it has after an hour.
 type sgp30 struct {
 	sensirion
 	env   Env

@@ -6,7 +6,8 @@ import (
 	"pinhole/sensors"
 )
 
-// sgp40 is a Sensirion SGP40: "Datasheet SGP40", chapter 4. What it measures are ticks; the truth of quantity raw is taken for them.
+// sgp40 is a Sensirion SGP40: "Datasheet SGP40", chapter 4. What it measures are ticks; the truth of quantity raw is taken for
+// them.
 type sgp40 struct {
 	sensirion
 	env    Env

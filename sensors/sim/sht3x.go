@@ -6,7 +6,8 @@ import (
 	"pinhole/sensors"
 )
 
-// sht3x is a Sensirion SHT30, SHT31 or SHT35 in single shot mode without clock stretching: "Datasheet SHT3x-DIS", chapters 2 and 4.
+// sht3x is a Sensirion SHT30, SHT31 or SHT35 in single shot mode without clock stretching: "Datasheet SHT3x-DIS", chapters 2
+// and 4.
 type sht3x struct {
 	sensirion
 	env    Env
