@@ -11,6 +11,7 @@ import (
 	"pinhole/sensors/gpio"
 	"pinhole/sensors/host"
 	"pinhole/sensors/htu21d"
+	"pinhole/sensors/iio"
 	"pinhole/sensors/kind"
 	"pinhole/sensors/mock"
 	"pinhole/sensors/replay"
@@ -32,6 +33,7 @@ func Kinds() []kind.Kind {
 	list = append(list, bme280.Kinds()...)
 	list = append(list, gpio.Kinds()...)
 	list = append(list, aht20.Kinds()...)
+	list = append(list, iio.Kinds()...)
 	slices.SortFunc(list, func(a, b kind.Kind) int { return cmp.Compare(a.Name, b.Name) })
 	return list
 }
