@@ -1,6 +1,7 @@
 package publisher
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -42,8 +43,15 @@ type broker struct {
 type verdict struct {
 	ack   bool
 	after time.Duration
-	hang  bool // the broker hangs up, after the ack if there is one
+	hang  bool  // the broker hangs up, after the ack if there is one
+	why   error // nil: without a word
 }
+
+// refusal is how a broker that gives answers refuses.
+type refusal struct{ message bool }
+
+func (r refusal) Error() string        { return "refused" }
+func (r refusal) RefusedMessage() bool { return r.message }
 
 func (b *broker) dial(context.Context) (Link, error) {
 	b.mu.Lock()
@@ -127,7 +135,7 @@ func (l *fakeLink) Publish(topic string, _ byte, data []byte, done func(error)) 
 			}
 			l.mu.Unlock()
 			if v.hang {
-				l.end(io.EOF)
+				l.end(cmp.Or(v.why, io.EOF))
 			}
 		})
 	}
@@ -393,13 +401,18 @@ func TestCutsLoseNothing(t *testing.T) {
 }
 
 func TestPoisonIsSetAside(t *testing.T) {
+	t.Run("without a word", func(t *testing.T) { setAside(t, nil) })
+	t.Run("refused by an answer", func(t *testing.T) { setAside(t, fmt.Errorf("publish: %w", refusal{message: true})) })
+}
+
+func setAside(t *testing.T, why error) {
 	synctest.Test(t, func(t *testing.T) {
 		poison := func(b payload.Batch) bool {
 			return slices.ContainsFunc(b.Readings, func(r payload.Reading) bool { return r.Value == 333.0 })
 		}
 		b := &broker{behave: func(_ int, m payload.Batch) verdict {
 			if poison(m) {
-				return verdict{hang: true, after: 5 * time.Millisecond}
+				return verdict{hang: true, after: 5 * time.Millisecond, why: why}
 			}
 			return verdict{ack: true, after: 20 * time.Millisecond}
 		}}
@@ -594,5 +607,19 @@ func TestFormats(t *testing.T) {
 	}
 	if got := strings.Join(Formats(), " "); got != "json columns senml" {
 		t.Errorf("formats %s", got)
+	}
+}
+
+// TestWhatCountsAsARefusal of one message: not an answer about the device or the server's state.
+func TestWhatCountsAsARefusal(t *testing.T) {
+	for want, errs := range map[bool][]error{
+		true:  {io.EOF, fmt.Errorf("x: %w", io.ErrUnexpectedEOF), refusal{true}, fmt.Errorf("x: %w", refusal{true})},
+		false: {errNoRoute, refusal{false}, context.Canceled, nil},
+	} {
+		for _, err := range errs {
+			if hungUp(err) != want {
+				t.Errorf("%v: want %v", err, want)
+			}
+		}
 	}
 }

@@ -156,9 +156,13 @@ func (p *Publisher) over(ctx context.Context, link Link, f *flight, reason error
 	return reason
 }
 
-// hungUp reports whether the other side ended the connection.
+// hungUp reports whether the other side ended the connection, or said of one message that it does not take it.
 func hungUp(err error) bool {
-	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+	r, ok := errors.AsType[interface {
+		error
+		RefusedMessage() bool
+	}](err)
+	return ok && r.RefusedMessage() || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 
 // giveUp sets the one reading of m aside.
