@@ -8,9 +8,9 @@ import (
 
 // Summary is what a folder holds.
 type Summary struct {
-	Readings uint64    // unsettled
-	Bytes    int64     // of the folder's segments
-	Segments int       //
+	Readings uint64 // unsettled
+	Bytes    int64  // of the folder's segments
+	Segments int
 	Oldest   time.Time // when the file of the oldest unsettled reading was made, by the clock of then; zero: there is none
 	Acked    Position
 	Lost     []Loss // not delivered yet: listed in the state file, or found while reading

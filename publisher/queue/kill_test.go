@@ -37,7 +37,7 @@ func child(dir string) error {
 		return err
 	}
 	s := queue.Stream{byte(run), byte(run >> 8), 1}
-	q, err := queue.Open(queue.Options{Dir: dir, Max: 64 << 20, Sync: time.Millisecond, Stream: s, SegmentBytes: 256 << 10, Log: slog.Default()})
+	q, err := queue.Open(queue.Options{Dir: dir, Max: 256 << 20, Sync: time.Millisecond, Stream: s, SegmentBytes: 256 << 10, Log: slog.Default()})
 	if err != nil {
 		return err
 	}
@@ -57,7 +57,7 @@ func child(dir string) error {
 			}
 			fmt.Println("f", run, seq)
 		}
-		for range r.IntN(20) {
+		for range r.IntN(40) {
 			b, ok := q.Next()
 			if !ok {
 				break
@@ -117,7 +117,7 @@ func TestKill(t *testing.T) {
 			t.Fatalf("run %d: the child ended by itself: %v", run, err)
 		}
 	}
-	q, err := queue.Open(queue.Options{Dir: dir, Max: 64 << 20, Sync: time.Second, Stream: queue.Stream{0, 0, 2}})
+	q, err := queue.Open(queue.Options{Dir: dir, Max: 256 << 20, Sync: time.Second, Stream: queue.Stream{0, 0, 2}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,4 +3,4 @@
 package queue_test
 
 // slower is how much less of the long tests runs under the race detector.
-const slower = 10
+const slower = 20

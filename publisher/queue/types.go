@@ -103,9 +103,9 @@ const (
 
 // Options describe a queue. Dir, Max and Stream must be set.
 type Options struct {
-	Dir          string        // the folder; made if it is missing
-	Max          int64         // bytes that the folder may hold, with everything in it; MinMax at least
-	WhenFull     Policy        //
+	Dir          string // the folder; made if it is missing
+	Max          int64  // bytes that the folder may hold, with everything in it; MinMax at least
+	WhenFull     Policy
 	Sync         time.Duration // age at which an unsettled block goes to disk; 0: on disk before Next shows it
 	Stream       Stream        // this run
 	SegmentBytes int64         // 0: the smaller of 4 MiB (one allocation unit of an SD card) and Max/8
