@@ -3,6 +3,7 @@ package publishertest
 import (
 	"fmt"
 	"os"
+	"strings"
 	"testing"
 )
 
@@ -44,9 +45,9 @@ func StartNginx(t testing.TB, backends map[string]string) string {
 	t.Helper()
 	path := Program(t, "nginx")
 	addr, nowhere, folder := FreeAddr(t), FreeAddr(t), t.TempDir()
-	table := ""
+	var table strings.Builder
 	for name, backend := range backends {
-		table += fmt.Sprintf("    %q %s;\n", name, backend)
+		fmt.Fprintf(&table, "    %q %s;\n", name, backend)
 	}
 	module := "" // Debian's nginx loads the module, nginx.org's has it built in
 	for _, file := range []string{"/usr/lib/nginx/modules/ngx_stream_module.so", "/usr/share/nginx/modules/ngx_stream_module.so"} {
@@ -71,7 +72,7 @@ stream {
     proxy_pass $backend;
   }
 }
-`, folder, table, nowhere, addr)
+`, folder, table.String(), nowhere, addr)
 	start(t, []string{addr}, path, "-p", folder, "-e", "stderr", "-c", WriteFile(t, folder, "nginx.conf", []byte(conf)))
 	return addr
 }

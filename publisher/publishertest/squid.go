@@ -8,6 +8,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 )
 
@@ -46,11 +47,11 @@ func StartSquid(t testing.TB, s Squid) string {
 			_ = os.Remove(file)
 		}
 	})
-	hosts := ""
+	var hosts strings.Builder
 	for name, ip := range s.Hosts {
-		hosts += ip + " " + name + "\n"
+		fmt.Fprintln(&hosts, ip, name)
 	}
-	WriteFile(t, folder, "hosts", []byte(hosts))
+	WriteFile(t, folder, "hosts", []byte(hosts.String()))
 	conf := fmt.Sprintf(`visible_hostname proxy.test
 cache_effective_user proxy
 pid_filename none
@@ -75,11 +76,7 @@ shutdown_lifetime 0 seconds
 		conf += fmt.Sprintf("https_port %s tls-cert=%s tls-key=%s\n", addr, cert, key)
 	}
 	if len(s.Ports) > 0 {
-		conf += "acl safe port"
-		for _, p := range s.Ports {
-			conf += " " + p
-		}
-		conf += "\nhttp_access deny CONNECT !safe\n"
+		conf += "acl safe port " + strings.Join(s.Ports, " ") + "\nhttp_access deny CONNECT !safe\n"
 	}
 	conf += s.login(t, folder) + "http_access deny all\n"
 	WriteFile(t, folder, "squid.conf", []byte(conf))
