@@ -22,6 +22,7 @@ const closeTimeout = time.Second
 // A failed write closes it: half a packet may be out, so nothing sensible can follow.
 type Conn struct {
 	conn    net.Conn
+	way     string        // the name of its route
 	turn    chan struct{} // held by the one that writes; a channel, so that waiting for it ends when the Conn does
 	over    chan struct{} // closed by the first Close or Fail
 	ending  atomic.Bool
@@ -153,6 +154,9 @@ func (c *Conn) TLS() *tls.ConnectionState {
 	}
 	return new(t.ConnectionState())
 }
+
+// Way returns the name of the route that it was dialed on, "" if it was wrapped without one.
+func (c *Conn) Way() string { return c.way }
 
 // NetConn returns the connection below.
 func (c *Conn) NetConn() net.Conn { return c.conn }

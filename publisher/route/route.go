@@ -10,7 +10,7 @@ const DialTimeout = 15 * time.Second
 
 // Route is one way to the broker, ready to be tried.
 type Route struct {
-	Name   string // for logs and the status page: "direct"
+	Name   string // for logs and the status page: "direct", "proxy http://10.0.0.1:3128"; without credentials
 	Broker Broker
 	Dialer Dialer // the whole stack; called with "tcp" and the broker's address
 }
@@ -23,7 +23,11 @@ func (r *Route) Dial(ctx context.Context) (*Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return Wrap(conn), nil
+	c := Wrap(conn)
+	if c.way == "" { // a route of several has the name of the one that worked
+		c.way = r.Name
+	}
+	return c, nil
 }
 
 // Direct is the way without a proxy: TCP to the broker, and TLS over it where the broker's scheme says so.
