@@ -5,6 +5,7 @@ go 1.26.0
 require periph.io/x/conn/v3 v3.7.3
 
 require (
+	github.com/Azure/go-ntlmssp v0.1.1 // indirect
 	github.com/eclipse/paho.mqtt.golang v1.5.1 // indirect
 	github.com/google/go-cmp v0.7.0 // indirect
 	github.com/gorilla/websocket v1.5.3 // indirect

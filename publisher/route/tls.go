@@ -127,7 +127,7 @@ func (t *TLS) DialContext(ctx context.Context, network, addr string) (net.Conn, 
 			if known {
 				t.forget(addr) // what helped once does not help now: begin from the start next time
 			}
-			if silence != nil && failure.err.Stage == StageTCP {
+			if silence != nil && (failure.err.Stage == StageTCP || failure.err.Stage == StageProxy) {
 				return nil, silence // the address was reached before, so this one says less
 			}
 			return nil, failure.err
