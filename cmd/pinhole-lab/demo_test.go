@@ -85,15 +85,18 @@ func TestDemoEndsByContext(t *testing.T) {
 }
 
 func TestDemoFails(t *testing.T) {
-	for how, want := range map[string]struct{ err, errs string }{
-		"dies":     {"ended by itself", "fake agent: out of luck"},
-		"silent":   {"nothing arrived", ""},
-		"hole":     {"missing, first: 4", ""},
-		"stubborn": {"did not end by itself", ""},
-		"endless":  {"did not mark the end", ""},
+	for how, want := range map[string]struct {
+		err, errs string
+		length    time.Duration // enough for a busy machine to come as far as the case needs
+	}{
+		"dies":     {"ended by itself", "fake agent: out of luck", time.Minute},
+		"silent":   {"nothing arrived", "", 700 * time.Millisecond},
+		"hole":     {"missing, first: 4", "", 3 * time.Second},
+		"stubborn": {"did not end by itself", "", 700 * time.Millisecond},
+		"endless":  {"did not mark the end", "", 3 * time.Second},
 	} {
 		t.Run(how, func(t *testing.T) {
-			out, errs, err := play(t, how, show{length: 700 * time.Millisecond, grace: 500 * time.Millisecond})
+			out, errs, err := play(t, how, show{length: want.length, grace: 500 * time.Millisecond})
 			if err == nil || !strings.Contains(err.Error(), want.err) || !strings.Contains(errs, want.errs) {
 				t.Errorf("%v, want %q; stderr %q, want %q", err, want.err, errs, want.errs)
 			}

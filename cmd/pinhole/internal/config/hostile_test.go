@@ -51,7 +51,7 @@ func TestBombs(t *testing.T) {
 			if config != nil || len(problems) == 0 || len(problems) > maxProblems+1 {
 				t.Errorf("%d problems", len(problems))
 			}
-			if took > 5*time.Second { // 1 s on a machine of its own; the race detector and neighbours cost the rest
+			if took > time.Minute { // 1 s; what grows with the square of a bomb's size takes hours
 				t.Errorf("took %v", took)
 			}
 			if kept := int64(after.HeapAlloc) - int64(before.HeapAlloc); kept > 8<<20 {
