@@ -91,7 +91,7 @@ func (b *Board) Sources(list []config.Sensor) ([]sensors.Source, error) {
 		src := sensors.Source{
 			Name: s.Name, Key: key, Every: s.Every, Watch: s.Kind.Event, Filters: s.Filters,
 			Quantities: s.Kind.Yields(s.Params), Timeout: s.Kind.Timeout,
-			Open:       func(ctx context.Context) (any, error) { return s.Kind.Open(ctx, on, s.Params) },
+			Open: func(ctx context.Context) (any, error) { return s.Kind.Open(ctx, on, s.Params) },
 		}
 		if s.Kind.Bus != nil {
 			src.Bus = s.Kind.Bus(s.Params)
