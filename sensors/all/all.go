@@ -11,6 +11,7 @@ import (
 	"pinhole/sensors/gpio"
 	"pinhole/sensors/host"
 	"pinhole/sensors/htu21d"
+	"pinhole/sensors/hwmon"
 	"pinhole/sensors/iio"
 	"pinhole/sensors/kind"
 	"pinhole/sensors/mock"
@@ -34,6 +35,7 @@ func Kinds() []kind.Kind {
 	list = append(list, gpio.Kinds()...)
 	list = append(list, aht20.Kinds()...)
 	list = append(list, iio.Kinds()...)
+	list = append(list, hwmon.Kind())
 	slices.SortFunc(list, func(a, b kind.Kind) int { return cmp.Compare(a.Name, b.Name) })
 	return list
 }
