@@ -168,7 +168,7 @@ type desk struct {
 func options(t *testing.T) Options {
 	return Options{
 		Device: "dev", Stream: queue.Stream{15: 1}, Topic: "pinhole/dev/readings", QoS: 1, Format: "json",
-		Batch: Batch{Readings: 500, Bytes: 5000, Age: 10 * time.Second}, Max: 120000, Sync: 10 * time.Second, Window: 16,
+		Batch: Batch{Readings: 500, Bytes: 5000, Age: 10 * time.Second}, Max: 120000, Sync: 30 * time.Second, Window: 16,
 		Reconnect: Reconnect{Min: time.Second, Max: 2 * time.Minute},
 		Clock:     clock.Desk(clock.BootID{1}), History: &clock.History{}, Log: slog.New(slog.DiscardHandler),
 	}
@@ -265,6 +265,24 @@ func TestBatchIsDueByAge(t *testing.T) {
 		}
 		if age := d.at[0].Sub(began); age < 10*time.Second || age > 10*time.Second+100*time.Millisecond {
 			t.Errorf("sent at the age of %v", age)
+		}
+		d.finish()
+		d.whole()
+	})
+}
+
+// TestGoodLinkSparesTheCard: with the default age and sync, which are the same, nothing reaches the disk while acks come.
+func TestGoodLinkSparesTheCard(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := options(t)
+		o.Sync = o.Batch.Age
+		d := start(t, &broker{}, o)
+		for range 600 {
+			d.add(1)
+			time.Sleep(time.Second)
+		}
+		if s := d.q.Stats(); s.Written != 0 || s.Segments != 0 {
+			t.Errorf("%d bytes in %d files were written on a good link", s.Written, s.Segments)
 		}
 		d.finish()
 		d.whole()

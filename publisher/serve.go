@@ -28,7 +28,6 @@ type flight struct {
 
 // serve delivers over one link until it ends or ctx does. The error says why the link ended.
 func (p *Publisher) serve(ctx context.Context, link Link) error {
-	p.pack.rewind()
 	p.pack.limit, p.pack.skip, p.pack.skipping = p.suspect.limit, p.suspect.head, p.suspect.probing
 	f := &flight{acks: make(chan acked, p.o.Window), bucket: newBucket(p.o.Rate, time.Now())}
 	timer := time.NewTimer(0)
@@ -150,6 +149,7 @@ func (p *Publisher) over(ctx context.Context, link Link, f *flight, reason error
 			p.giveUp(m)
 		}
 	}
+	p.pack.rewind() // nothing is in flight any more, so a full queue may give up what was
 	if reason == nil {
 		reason = errors.New("the link ended without a reason")
 	}
