@@ -8,6 +8,7 @@ import (
 
 	"pinhole/sensors"
 	"pinhole/sensors/kind"
+	"pinhole/sensors/sensirion"
 	"pinhole/sensors/sensorstest"
 	"pinhole/sensors/sim"
 )
@@ -80,6 +81,44 @@ func TestHeater(t *testing.T) {
 	}
 }
 
+// TestUserRegister: it has no checksum, so it must read the same twice.
+func TestUserRegister(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		board := sim.New(sim.Options{World: worlds()[0]})
+		p := kind.WithDefaults(Kind().Keys, nil)
+		if err := board.Attach("htu21d", p); err != nil {
+			t.Fatal(err)
+		}
+		board.Inject("1", func(x sim.Transfer) sim.Fault {
+			if x.N == 1 {
+				return sim.Fault{Trouble: sim.Flip, Bit: 2}
+			}
+			return sim.Fault{}
+		})
+		_, err := Kind().Open(t.Context(), board, p)
+		const want = "htu21d at i2c-1/0x40: read user register: read twice, it differs"
+		if err == nil || err.Error() != want || sensors.ClassOf(err) != sensors.CRC {
+			t.Errorf("%v, want %s", err, want)
+		}
+	})
+}
+
+// TestStatusBits: they are no part of the value, and would make this one 24.60 Cel.
+func TestStatusBits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		board := sim.New(sim.Options{})
+		word := []byte{0x68, 0x16}
+		board.Plug("1", 0x40, "htu21d", &answers{list: [][]byte{append(word, sensirion.Sum(0, word))}})
+		dev, err := Kind().Open(t.Context(), board, kind.WithDefaults(Kind().Keys, nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if list, err := dev.(*Dev).Sense(t.Context()); err != nil || list[0].Value != 24.59 {
+			t.Errorf("%v, %v, want 24.59 Cel", list, err)
+		}
+	})
+}
+
 // hot is a part whose heater may be stuck.
 type hot struct {
 	sim.Chip
@@ -132,8 +171,8 @@ func TestAnswers(t *testing.T) {
 			}
 			list, err := dev.(*Dev).Sense(t.Context())
 			if tt.want == "" {
-				if err != nil || math.Round(list[0].Value*10) != 247 || math.Round(list[1].Value*10) != 323 {
-					t.Errorf("%v, %v, want 24.7 Cel, 32.3 %%RH", list, err)
+				if err != nil || list[0].Value != 24.69 || list[1].Value != 32.34 { // the datasheet says 24.7 and 32.3
+					t.Errorf("%v, %v, want 24.69 Cel, 32.34 %%RH", list, err)
 				}
 				return
 			}

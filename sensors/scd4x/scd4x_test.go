@@ -182,6 +182,24 @@ func TestSettings(t *testing.T) {
 	})
 }
 
+// TestSettingLost: a setting that the part did not understand is not taken for granted.
+func TestSettingLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		board, p := attach(t, kind.Params{"altitude": int64(520)})
+		board.Inject("1", func(x sim.Transfer) sim.Fault {
+			if x.W == 5 {
+				return sim.Fault{Trouble: sim.FlipWrite, Byte: 3}
+			}
+			return sim.Fault{}
+		})
+		_, err := Kind().Open(t.Context(), board, p)
+		const want = "scd4x at i2c-1/0x62: set altitude: the part has 0, should have 520"
+		if err == nil || err.Error() != want || sensors.ClassOf(err) != sensors.IO {
+			t.Errorf("%v, want %s", err, want)
+		}
+	})
+}
+
 // FuzzConvert: no words make a value that the part cannot measure.
 func FuzzConvert(f *testing.F) {
 	f.Add(uint16(0x01F4), uint16(0x6667), uint16(0x5EB9))

@@ -113,6 +113,22 @@ func TestSilentReset(t *testing.T) {
 	})
 }
 
+// TestUnplugged: a part that did not answer is looked at, and told to begin if it has lost its baseline.
+func TestUnplugged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		board, dev := part(t, sim.Still{sensors.TVOC: 250})
+		every(t, dev, time.Minute)
+		chip := board.Unplug("1", 0x58)
+		if _, _, err := every(t, dev, time.Second); sensors.ClassOf(err) != sensors.Absent {
+			t.Errorf("unplugged: %v", err)
+		}
+		board.Plug("1", 0x58, "sgp30", chip)
+		if n, list, err := every(t, dev, 20*time.Second); n < 3 || err != nil || list[0].Value != 250 {
+			t.Errorf("plugged in again: %d values, %v, %v", n, list, err)
+		}
+	})
+}
+
 // TestGlitch: a wrong bit does not make the part begin again.
 func TestGlitch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -85,7 +85,7 @@ func (o other) Tx(now time.Time, w, r []byte) bool {
 	return ok
 }
 
-// TestCloseAwake: a part that was left awake by a failure sleeps after Close.
+// TestCloseAwake: a part that was left awake by a failure, or never asked, sleeps after Close.
 func TestCloseAwake(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		world := worlds()[0]
@@ -98,6 +98,13 @@ func TestCloseAwake(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		asleep := func() bool { return board.Chip("1", 0x70).(sim.Idler).Idle(time.Now()) }
+		if err := dev.(*Dev).Close(); err != nil || !asleep() {
+			t.Errorf("closed unused: %v, asleep %v", err, asleep())
+		}
+		if dev, err = Kind().Open(t.Context(), board, p); err != nil {
+			t.Fatal(err)
+		}
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Millisecond)
 		defer cancel()
 		if _, err := dev.(*Dev).Sense(ctx); sensors.ClassOf(err) != sensors.Timeout {
@@ -107,7 +114,7 @@ func TestCloseAwake(t *testing.T) {
 		if err := dev.(*Dev).Close(); err != nil {
 			t.Error(err)
 		}
-		if !board.Chip("1", 0x70).(sim.Idler).Idle(time.Now()) {
+		if !asleep() {
 			t.Error("awake")
 		}
 	})
