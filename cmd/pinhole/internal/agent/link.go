@@ -8,21 +8,26 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/net/http/httpproxy"
+
 	"pinhole/cmd/pinhole/internal/config"
 	"pinhole/publisher"
 	"pinhole/publisher/route"
 	"pinhole/publisher/session"
 )
 
-// dialer returns the function that makes a link: a route to the broker and an MQTT session on it. Certificates, keys and the
-// password are read again at every call.
+// dialer returns the function that makes a link: a route to the broker and an MQTT session on it. Certificates, keys and
+// passwords are read again at every call. A proxy's address that cannot be used fails every call: sensing goes on.
 func dialer(c *config.Config, now func() time.Time, log *slog.Logger) func(ctx context.Context) (publisher.Link, error) {
 	p := &c.Publisher
-	way := route.Direct(p.Broker, route.TLSOptions{
+	way, err := route.Via(p.Broker, route.TLSOptions{
 		CA: p.TLS.CA, Cert: p.TLS.Cert, Key: p.TLS.Key,
 		ALPN:       route.ALPN{None: !p.TLS.ALPN.Auto && len(p.TLS.ALPN.Names) == 0, Names: p.TLS.ALPN.Names},
 		ServerName: p.TLS.ServerName, KeyExchange: route.KeyExchange(p.TLS.KeyExchange), Now: now, Log: log,
-	})
+	}, proxies(p.Proxy))
+	if err != nil {
+		return func(context.Context) (publisher.Link, error) { return nil, err }
+	}
 	status := presence{topic: "pinhole/" + c.Device + "/status", device: c.Device, log: log}
 	return func(ctx context.Context) (publisher.Link, error) {
 		conn, err := way.Dial(ctx)
@@ -40,7 +45,7 @@ func dialer(c *config.Config, now func() time.Time, log *slog.Logger) func(ctx c
 		if err != nil {
 			return nil, err
 		}
-		attrs := []any{"broker", p.Broker.String(), "route", way.Name}
+		attrs := []any{"broker", p.Broker.String(), "route", conn.Way()}
 		if state := conn.TLS(); state != nil {
 			attrs = append(attrs, "tls", tlsName(state.Version), "alpn", state.NegotiatedProtocol)
 		}
@@ -49,6 +54,21 @@ func dialer(c *config.Config, now func() time.Time, log *slog.Logger) func(ctx c
 		}
 		return &live{s, attrs}, nil
 	}
+}
+
+// proxies says which proxy the configuration or the environment wants.
+func proxies(p config.Proxy) route.ProxyOptions {
+	switch {
+	case p.URL != nil:
+		proxy := route.Proxy{URL: p.URL}
+		if p.PasswordFile != "" {
+			proxy.Password = func() (string, error) { return password(p.PasswordFile) }
+		}
+		return route.ProxyOptions{List: []route.Proxy{proxy}}
+	case p.Env:
+		return route.ProxyOptions{Env: httpproxy.FromEnvironment()}
+	}
+	return route.ProxyOptions{}
 }
 
 // live is a link that can say how it was made.

@@ -87,7 +87,7 @@ type ALPN struct {
 
 // Proxy says which proxy is used.
 type Proxy struct {
-	Env          bool     // what HTTPS_PROXY, ALL_PROXY and NO_PROXY say
+	Env          bool     // what HTTPS_PROXY and NO_PROXY say
 	URL          *url.URL // http, https or socks5, without a password; nil for none
 	PasswordFile string   // absolute; "" if there is none
 }
