@@ -51,7 +51,10 @@ func printManual(e *env, k kind.Kind) {
 		}
 	}
 	if m.Example != "" {
-		e.printf("\nExample\n  sensors:\n    - %s\n", strings.ReplaceAll(strings.TrimSpace(m.Example), "\n", "\n      "))
+		e.printf("\nExample\n  sensors:\n")
+		for _, x := range append([]string{m.Example}, m.Further...) {
+			e.printf("    - %s\n", strings.ReplaceAll(strings.TrimSpace(x), "\n", "\n      "))
+		}
 	}
 }
 

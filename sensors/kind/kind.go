@@ -44,6 +44,7 @@ type Manual struct {
 	Range     string      // "-40 to 85 Cel, ±1; 0 to 100 %RH, ±3; ..."
 	Notes     []string    // the part's known lies, limits and advice, one sentence or two each
 	Example   string      // a working sensor entry in YAML, without the leading dash
+	Further   []string    // more of them
 }
 
 // Problem is a mistake in one key. Key is a path below the sensor: "signal.shape"; "" is the sensor itself.
