@@ -13,7 +13,7 @@ import (
 func (s *Suite) truth(t *testing.T) {
 	for variant := range uint32(4) {
 		s.bubble(t, func(t *testing.T, d *desk) {
-			if c := sim.NewChip(s.Kind.Name, sim.Env{World: d, Variant: variant}); c != nil {
+			if c := sim.NewChip(s.Kind.Name, sim.Env{World: d, Variant: variant, Params: s.Params}); c != nil {
 				d.Plug(s.bus(), uint16(s.Params.Int("address")), s.Kind.Name, c)
 				time.Sleep(time.Second)
 			}

@@ -35,6 +35,9 @@ type Suite struct {
 	// Blind: the part has neither an id nor a checksum, so that another part, or a wrong bit, cannot be told from it.
 	Blind bool
 
+	// Nameless: the part has no id, so that another one can pass for it. Wrong bits cannot.
+	Nameless bool
+
 	// Allocations is how many a measurement may make: 0 as a rule, a few where files are read.
 	Allocations float64
 

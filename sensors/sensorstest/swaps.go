@@ -50,14 +50,14 @@ func (s *Suite) replaced(t *testing.T) {
 			} else {
 				s.named(t, err)
 			}
-			chip := sim.NewChip(s.Kind.Name, sim.Env{World: d, Place: "another", Variant: v})
+			chip := sim.NewChip(s.Kind.Name, sim.Env{World: d, Place: "another", Variant: v, Params: s.Params})
 			d.Plug(s.bus(), addr, s.Kind.Name, chip)
 			time.Sleep(10 * time.Millisecond)
 			if list, err := sense(dev); err == nil && !s.near(list, s.Truth[1]) {
 				t.Errorf("plugged in again: measured %v, the truth is %v", show(list), s.Truth[1])
 			}
 			// Swapped while nobody looked.
-			d.Plug(s.bus(), addr, s.Kind.Name, sim.NewChip(s.Kind.Name, sim.Env{World: d, Place: "another", Variant: v + 1}))
+			d.Plug(s.bus(), addr, s.Kind.Name, sim.NewChip(s.Kind.Name, sim.Env{World: d, Place: "another", Variant: v + 1, Params: s.Params}))
 			time.Sleep(10 * time.Millisecond)
 			for n := range 2 {
 				list, err := sense(dev)
@@ -72,8 +72,8 @@ func (s *Suite) replaced(t *testing.T) {
 
 // stranger puts other parts at the address: each simulated chip, and a few that answer nonsense.
 func (s *Suite) stranger(t *testing.T) {
-	if s.Blind {
-		t.Skip("this part has neither id nor checksum")
+	if s.Blind || s.Nameless {
+		t.Skip("this part has no id")
 	}
 	others := map[string]sim.Chip{"all ones": constant(0xFF), "all zeros": constant(0), "0x5a": constant(0x5A), "memory": new(memory)}
 	for _, name := range sim.Chips() {

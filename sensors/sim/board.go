@@ -62,10 +62,12 @@ func (b *Board) Attach(kindName string, p kind.Params) error {
 	switch kindName {
 	case "gpio":
 		return b.wire(p)
+	case "register":
+		return b.attachDescribed(p)
 	case "onewire", "dht", "iio":
 		return b.attachFiles(kindName, p)
 	}
-	for _, c := range chips() {
+	for _, c := range all() {
 		if c.kind == kindName {
 			return b.attachChip(c, p)
 		}
@@ -83,7 +85,7 @@ func (b *Board) attachChip(c chip, p kind.Params) error {
 		}
 		return nil
 	}
-	made := c.make(Env{World: b.world, Place: place, Variant: variant(place)})
+	made := c.make(Env{World: b.world, Place: place, Variant: variant(place), Address: addr, Params: p})
 	made.Power(b.start.Add(-bootedBefore)) // it has been on since the board was
 	bus.plug(addr, &socket{kind: c.kind, chip: made})
 	return nil

@@ -1,6 +1,11 @@
 package sim
 
-import "hash/fnv"
+import (
+	"hash/fnv"
+
+	"pinhole/sensors/kind"
+	"pinhole/sensors/register/chips"
+)
 
 // chip is one row of the table of simulated chips.
 type chip struct {
@@ -11,13 +16,15 @@ type chip struct {
 // Env is what a chip finds around it.
 type Env struct {
 	World   World
-	Place   string // "i2c-1/0x76": where it measures
-	Variant uint32 // which of a chip's sets of factory constants this one has
+	Place   string      // "i2c-1/0x76": where it measures
+	Variant uint32      // which of a chip's sets of factory constants this one has
+	Address uint16      // on its bus; 0: the usual one
+	Params  kind.Params // of the sensor that it was attached for; nil: the defaults
 }
 
-// chips lists what can be attached.
-func chips() []chip {
-	return []chip{
+// all lists what can be attached.
+func all() []chip {
+	list := []chip{
 		{"bme280", newBME280},
 		{"bmp280", newBMP280},
 		{"sht3x", newSHT3x},
@@ -31,11 +38,15 @@ func chips() []chip {
 		{"sgp30", newSGP30},
 		{"sgp40", newSGP40},
 	}
+	for _, s := range chips.All() {
+		list = append(list, chip{s.Kind, shippedChip(s)})
+	}
+	return list
 }
 
 // NewChip makes the chip that sensors of a kind talk to, for Plug; nil if there is none.
 func NewChip(kindName string, e Env) Chip {
-	for _, c := range chips() {
+	for _, c := range all() {
 		if c.kind == kindName {
 			return c.make(e)
 		}
@@ -46,7 +57,7 @@ func NewChip(kindName string, e Env) Chip {
 // Chips lists the kinds for which there is a simulated chip.
 func Chips() []string {
 	var names []string
-	for _, c := range chips() {
+	for _, c := range all() {
 		names = append(names, c.kind)
 	}
 	return names

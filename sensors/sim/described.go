@@ -1,0 +1,430 @@
+package sim
+
+import (
+	"bytes"
+	"time"
+
+	"pinhole/sensors/kind"
+	"pinhole/sensors/register/chips"
+)
+
+// described is a part made from its definition in package chips: the registers that the definition names, power-on values, and
+// measurements that take their time. It shares the definition's numbers with the driver, and no code: where the driver turns bits
+// into values, this turns the truth into bits.
+//
+// It is as unkind as a definition allows: until a measurement is over, registers hold the one before; a part without supply
+// forgets; what was not started does not end; what is not known of a register is not there.
+type described struct {
+	env  Env
+	chip *chips.Chip
+	addr byte
+
+	store  []cell
+	rounds []describedRound
+
+	awake   time.Time // it does not answer before
+	running time.Time // since when it measures by itself
+	runs    bool
+	busy    *describedRound // being measured; nil: none
+	done    time.Time       // and when that ends
+	began   time.Time
+	pointer int   // the register that was named last
+	bare    *cell // what a read without a register gets
+	buffer  [128]byte
+}
+
+// cell is a register, or with a flat layout all of them.
+type cell struct {
+	at    int
+	data  []byte
+	power []byte // data after power-on
+	fixed []byte // bits that writing does not change
+}
+
+// describedRound is a measurement.
+type describedRound struct {
+	trigger []byte // the write that starts it; nil: the part measures by itself
+	takes   time.Duration
+	flags   []chips.Expect // bits that tell that it is over
+	answers []describedAnswer
+}
+
+// describedAnswer is a read of the definition.
+type describedAnswer struct {
+	read  *chips.Read
+	cell  *cell
+	from  int // where in the cell
+	next  *cell
+	names []string // the places of its fields
+}
+
+// newDescribed makes a part.
+func newDescribed(e Env, c *chips.Chip) Chip {
+	d := &described{env: e, chip: c, addr: byte(e.Address)}
+	if d.addr == 0 && len(c.Addresses) > 0 {
+		d.addr = byte(c.Addresses[0])
+	}
+	d.layOut()
+	for i := range c.Rounds {
+		d.rounds = append(d.rounds, d.round(&c.Rounds[i]))
+	}
+	for i := range d.rounds {
+		list := d.rounds[i].answers
+		for k := range list {
+			if list[k].read.At.Bytes == 0 && k+1 < len(list) && list[k+1].read.At.Bytes == 0 {
+				list[k].next = list[k+1].cell
+			}
+		}
+	}
+	return d
+}
+
+// shippedChip makes the part of a definition that comes with the program.
+func shippedChip(s chips.Shipped) func(Env) Chip {
+	return func(e Env) Chip {
+		c, problems := s.File.Build(s.Given(e.Params))
+		if problems != nil { // constants that the configuration's check refuses
+			c, _ = s.File.Build(nil)
+		}
+		return newDescribed(e, c)
+	}
+}
+
+// layOut makes the registers that the definition names.
+func (d *described) layOut() {
+	c := d.chip
+	width := 1
+	note := func(r chips.Register, bytes int) {
+		if width = max(width, r.Bytes); r.Bytes > 0 && !c.Part.Flat {
+			d.grow(r.Number, bytes)
+		}
+	}
+	looks := func(list []chips.Expect) {
+		for _, e := range list {
+			note(e.At, e.Bytes)
+		}
+	}
+	doing := func(list []chips.Step) {
+		for _, s := range list {
+			switch {
+			case s.Set != nil:
+				note(s.Set.At, s.Set.Bytes)
+			case s.Wait != nil:
+				note(s.Wait.At, s.Wait.Bytes)
+			case s.Expect != nil:
+				note(s.Expect.At, s.Expect.Bytes)
+			}
+		}
+	}
+	looks(c.Identify)
+	looks(c.Canary)
+	looks(c.Part.PowerOn)
+	doing(c.Init)
+	doing(c.Close)
+	for _, r := range c.Rounds {
+		doing(r.Start)
+		for i := range r.Reads {
+			note(r.Reads[i].At, r.Reads[i].Size())
+		}
+	}
+	if c.Part.Flat {
+		d.grow(0, 1<<(8*width))
+	}
+	for _, list := range [][]chips.Expect{c.Identify, c.Part.PowerOn} { // what power_on says goes last
+		for _, e := range list {
+			if x, from := d.find(e.At.Number, e.Bytes); x != nil {
+				for i := range e.Bytes {
+					x.power[from+i] = byte(e.Equals >> (8 * (e.Bytes - 1 - i)))
+				}
+			}
+		}
+	}
+	for _, e := range c.Identify {
+		d.fix(e.At.Number, e.Bytes, ^uint64(0))
+	}
+}
+
+// grow makes a register of at least so many bytes.
+func (d *described) grow(at, size int) {
+	for i := range d.store {
+		if x := &d.store[i]; x.at == at {
+			for len(x.data) < size {
+				x.data, x.power, x.fixed = append(x.data, 0), append(x.power, 0), append(x.fixed, 0)
+			}
+			return
+		}
+	}
+	d.store = append(d.store, cell{at, make([]byte, size), make([]byte, size), make([]byte, size)})
+}
+
+// find returns the register of a number and where in its bytes it lies; nil if there is none with so many bytes.
+func (d *described) find(number, size int) (x *cell, from int) {
+	if d.chip.Part.Flat && number+size <= len(d.store[0].data) {
+		return &d.store[0], number
+	}
+	for i := range d.store {
+		if x := &d.store[i]; !d.chip.Part.Flat && x.at == number && size <= len(x.data) {
+			return x, 0
+		}
+	}
+	return nil, 0
+}
+
+// fix makes bits of a register read only.
+func (d *described) fix(number, size int, mask uint64) {
+	if x, from := d.find(number, size); x != nil {
+		for i := range size {
+			x.fixed[from+i] |= byte(mask >> (8 * (size - 1 - i)))
+		}
+	}
+}
+
+// round finds out what starts a measurement and what tells its end.
+func (d *described) round(r *chips.Round) describedRound {
+	m := describedRound{takes: d.chip.Part.Converts}
+	var given time.Duration
+	for _, s := range r.Start {
+		switch {
+		case s.Write != nil && given == 0:
+			m.trigger = s.Write
+		case s.Set != nil && given == 0:
+			m.trigger = numberOf(s.Set.At)
+			for i := s.Set.Bytes - 1; i >= 0; i-- {
+				m.trigger = append(m.trigger, byte(s.Set.Value>>(8*i)))
+			}
+		case s.Wait != nil:
+			e := s.Wait.Expect
+			if changes := e.Mask & (e.Equals ^ valueOf(m.trigger, e)); changes != 0 {
+				e.Mask, e.Equals = changes, e.Equals&changes // the others are what was written
+			}
+			m.flags = append(m.flags, e)
+			d.fix(e.At.Number, e.Bytes, e.Mask)
+			given += min(s.Wait.Timeout/2, 3*s.Wait.Every)
+		}
+		given += s.Delay
+	}
+	if m.takes == 0 {
+		m.takes = given * 9 / 10
+	}
+	for i := range r.Reads {
+		read := &r.Reads[i]
+		a := describedAnswer{read: read}
+		if read.At.Bytes > 0 {
+			a.cell, a.from = d.find(read.At.Number, read.Size())
+			for i := range read.Size() {
+				if a.cell != nil {
+					a.cell.fixed[a.from+i] = 0xFF
+				}
+			}
+		} else {
+			size := read.Size()
+			a.cell = &cell{-1, make([]byte, size), make([]byte, size), nil}
+		}
+		for _, f := range read.Fields {
+			place := d.env.Place
+			if f.Channel != "" {
+				place += "." + f.Channel
+			}
+			a.names = append(a.names, place)
+		}
+		m.answers = append(m.answers, a)
+	}
+	return m
+}
+
+// valueOf is what the trigger writes into the register that e looks at; what e wants if it writes another.
+func valueOf(trigger []byte, e chips.Expect) (v uint64) {
+	number := numberOf(e.At)
+	if len(trigger) != len(number)+e.Bytes || !bytes.HasPrefix(trigger, number) {
+		return e.Equals
+	}
+	for _, b := range trigger[len(number):] {
+		v = v<<8 | uint64(b)
+	}
+	return v
+}
+
+func numberOf(r chips.Register) []byte {
+	if r.Bytes == 2 {
+		return []byte{byte(r.Number >> 8), byte(r.Number)}
+	}
+	return []byte{byte(r.Number)}
+}
+
+// Power puts every register to its state after power-on.
+func (d *described) Power(now time.Time) {
+	d.awake = now.Add(d.chip.Startup * 9 / 10)
+	d.busy, d.bare, d.pointer, d.runs = nil, nil, 0, false
+	for i := range d.store {
+		copy(d.store[i].data, d.store[i].power)
+	}
+	for i := range d.rounds {
+		for k := range d.rounds[i].answers {
+			if a := &d.rounds[i].answers[k]; a.read.At.Bytes == 0 {
+				clear(a.cell.data)
+				d.seal(a)
+			}
+		}
+	}
+	d.settle(d.awake)
+}
+
+// Idle reports whether the part rests.
+func (d *described) Idle(now time.Time) bool {
+	d.settle(now)
+	return d.busy == nil && (d.chip.Part.Runs == nil || !d.runs)
+}
+
+// Tx implements Chip.
+func (d *described) Tx(now time.Time, w, r []byte) bool {
+	if now.Before(d.awake) {
+		return false
+	}
+	d.settle(now)
+	if len(w) > 0 {
+		d.write(now, w)
+	}
+	if len(r) > 0 {
+		d.read(r, len(w) == 0)
+	}
+	return true
+}
+
+func (d *described) write(now time.Time, w []byte) {
+	d.bare = nil
+	width := d.pointerBytes()
+	if len(w) >= width {
+		d.pointer = 0
+		for _, b := range w[:width] {
+			d.pointer = d.pointer<<8 | int(b)
+		}
+		for i, b := range w[width:] {
+			number, at := d.pointer, i
+			if d.chip.Part.Flat {
+				number, at = d.pointer+i, 0
+			}
+			if x, from := d.find(number, at+1); x != nil {
+				keep := x.fixed[from+at]
+				x.data[from+at] = x.data[from+at]&keep | b&^keep
+			}
+		}
+	}
+	for i := range d.rounds {
+		if m := &d.rounds[i]; m.trigger != nil && bytes.Equal(w, m.trigger) {
+			d.busy, d.began, d.done = m, now, now.Add(m.takes)
+			d.flag(m, false)
+			for k := range m.answers {
+				if m.answers[k].read.At.Bytes == 0 {
+					d.bare = m.answers[k].cell
+					break
+				}
+			}
+		}
+	}
+	if len(w) > width {
+		d.settle(now)
+	}
+}
+
+// pointerBytes is how many bytes of a write name a register.
+func (d *described) pointerBytes() int {
+	for i := range d.rounds {
+		for k := range d.rounds[i].answers {
+			if n := d.rounds[i].answers[k].read.At.Bytes; n > 0 {
+				return n
+			}
+		}
+	}
+	if len(d.chip.Canary) > 0 {
+		return d.chip.Canary[0].At.Bytes
+	}
+	return 1
+}
+
+func (d *described) read(r []byte, bare bool) {
+	for i := range r {
+		r[i] = 0xFF // nobody drives the bus
+	}
+	if bare && d.bare != nil {
+		copy(r, d.bare.data)
+		for i := range d.rounds {
+			for k := range d.rounds[i].answers {
+				if a := &d.rounds[i].answers[k]; a.cell == d.bare && a.next != nil {
+					d.bare = a.next
+					return
+				}
+			}
+		}
+		return
+	}
+	if x, from := d.find(d.pointer, 1); x != nil {
+		copy(r, x.data[from:])
+	}
+	for _, n := range d.chip.Part.Clears {
+		if n == d.pointer {
+			for i := range d.rounds {
+				d.flag(&d.rounds[i], false)
+			}
+		}
+	}
+}
+
+// flag sets the bits that tell that a measurement is over, or their opposite.
+func (d *described) flag(m *describedRound, over bool) {
+	for _, e := range m.flags {
+		x, from := d.find(e.At.Number, e.Bytes)
+		if x == nil {
+			continue
+		}
+		v := e.Equals
+		if !over {
+			v = ^v
+		}
+		for i := range e.Bytes {
+			shift := 8 * (e.Bytes - 1 - i)
+			mask := byte(e.Mask >> shift)
+			x.data[from+i] = x.data[from+i]&^mask | byte(v>>shift)&mask
+		}
+	}
+}
+
+// settle ends what has had its time.
+func (d *described) settle(now time.Time) {
+	if d.busy != nil && !now.Before(d.done) {
+		d.measure(d.busy, d.began)
+		d.flag(d.busy, true)
+		d.busy = nil
+	}
+	was := d.runs
+	d.runs = d.chip.Part.Runs == nil || d.holds(d.chip.Part.Runs)
+	if d.runs && !was {
+		d.running = now
+	}
+	for i := range d.rounds {
+		if m := &d.rounds[i]; m.trigger == nil && d.runs && !now.Before(d.running.Add(m.takes)) {
+			d.measure(m, now)
+			d.flag(m, true)
+		}
+	}
+}
+
+func (d *described) holds(e *chips.Expect) bool {
+	x, from := d.find(e.At.Number, e.Bytes)
+	if x == nil {
+		return false
+	}
+	var v uint64
+	for _, b := range x.data[from : from+e.Bytes] {
+		v = v<<8 | uint64(b)
+	}
+	return v&e.Mask == e.Equals
+}
+
+// attachDescribed puts the part of a sensor of kind register onto the board.
+func (b *Board) attachDescribed(p kind.Params) error {
+	c, problems := chips.Configured(p, nil)
+	if problems != nil {
+		return nil // the driver says what is wrong when it opens the part
+	}
+	return b.attachChip(chip{"register", func(e Env) Chip { return newDescribed(e, c) }}, p)
+}
