@@ -106,6 +106,25 @@ func TestRoutesInOrder(t *testing.T) {
 	})
 }
 
+// TestWebSocketOverRoutesInOrder: an upgrade that one way refuses is asked for on the next.
+func TestWebSocketOverRoutesInOrder(t *testing.T) {
+	way := func(name, answer string) *Route {
+		return &Route{Name: name, Broker: Broker{Scheme: WS, Host: "broker.test", Port: 80}, Dialer: proxyFunc(func(conn net.Conn, _ int) {
+			for range anyRequests(conn) {
+				_, _ = conn.Write([]byte("HTTP/1.1 " + answer + "\r\nContent-Length: 0\r\n\r\n")) // the client shows it
+			}
+		})}
+	}
+	r := OverWebSocket(InOrder(nil, way("a", "403 Forbidden"), way("b", "404 Not Found")), WSOptions{})
+	_, err := r.Dial(t.Context())
+	checkContains(t, err, StageWS, "every way failed: a: ", "")
+	for _, want := range []string{"403", "; b: ", "404"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%q is not in %v", want, err)
+		}
+	}
+}
+
 type dialFunc func(ctx context.Context) (net.Conn, error)
 
 func (f dialFunc) DialContext(ctx context.Context, _, _ string) (net.Conn, error) { return f(ctx) }

@@ -179,6 +179,13 @@ func (w *WebSocket) answer(r *bufio.Reader, limit *io.LimitedReader) (*http.Resp
 
 // OverWebSocket puts a WebSocket layer on top of a route; if it is several in order, on top of each.
 func OverWebSocket(r *Route, o WSOptions) *Route {
+	if several, ok := r.Dialer.(*inOrder); ok {
+		each := make([]*Route, len(several.routes))
+		for i, way := range several.routes {
+			each[i] = OverWebSocket(way, o)
+		}
+		return InOrder(several.log, each...)
+	}
 	return &Route{Name: r.Name, Broker: r.Broker, Dialer: NewWebSocket(r.Dialer, r.Broker, o)}
 }
 
