@@ -177,6 +177,9 @@ func (d *Dev) sense(ctx context.Context) ([]sensors.Measurement, error) {
 			d.started = false
 			return nil, d.port.Errorf(sensors.Timeout, step, "there was none for %v, the part will be started again", overdue)
 		}
+		if !d.settled.Rang() {
+			return nil, d.warming
+		}
 		return nil, d.notYet
 	default:
 		return nil, d.port.Errorf(sensors.IO, step, "0x%04x is neither yes nor no", d.words[0])

@@ -172,6 +172,9 @@ func (d *Dev) sense(ctx context.Context) ([]sensors.Measurement, error) {
 			e.Hint = "its supply breaks down now and then: it draws 200 mA for moments"
 			return nil, e
 		}
+		if !d.settled.Rang() {
+			return nil, d.warming
+		}
 		return nil, d.notYet
 	}
 	if err := d.port.Ask(ctx, "read measurement", cmdRead, commandTime, d.words[:]); err != nil {
