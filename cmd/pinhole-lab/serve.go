@@ -26,6 +26,9 @@ device.crt, device.key and pinhole.yaml, and prints each arriving reading as a J
 
   pinhole run -c DIR/pinhole.yaml
 
+The same port takes HTTPS publish by its ALPN name (pinhole-https.yaml). With --web there is a second one for what AWS takes
+without a certificate, signed with the access key in DIR/credentials: MQTT inside WebSocket (pinhole-wss.yaml) and HTTPS publish.
+
 Ctrl-C ends it with an account of what arrived, what came twice and what is missing, on stderr.
 
 Faults (--fault NAME, NAME=ARG, with *TIMES behind it on the first TIMES connections only; may be given several times):
@@ -46,6 +49,7 @@ func serve(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	fs := flag.NewFlagSet("serve", flag.ContinueOnError)
 	o := lab.Options{}
 	fs.StringVar(&o.Listen, "listen", "127.0.0.1:8443", "listen on `ADDR`, host:port")
+	fs.StringVar(&o.Web, "web", "", "listen on `ADDR` for WebSocket and signed HTTPS, such as 127.0.0.1:8444")
 	fs.BoolVar(&o.Anywhere, "anywhere", false, "allow to listen beyond loopback, for a board on your desk")
 	fs.StringVar(&o.Dir, "dir", "", "keep certificates and configuration in `DIR` (default: a new temporary folder)")
 	fs.BoolVar(&o.NoLimits, "no-limits", false, "leave out AWS's limits of rate, throughput and connects")
@@ -91,6 +95,9 @@ func serve(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if err != nil {
 		fmt.Fprintln(stderr, "pinhole-lab serve:", err)
 		return exitFailed
+	}
+	if l.Web() != "" {
+		fmt.Fprintf(stderr, "WebSocket and signed HTTPS on %s\n", l.Web())
 	}
 	fmt.Fprintf(stderr, "listening on %s\ncertificates and configuration in %s\nnext: pinhole run -c %s\n", l.Addr(), l.Dir(), l.Config())
 	<-ctx.Done()

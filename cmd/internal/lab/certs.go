@@ -98,6 +98,9 @@ const (
 	certFile   = "device.crt"
 	keyFile    = "device.key"
 	configFile = "pinhole.yaml"
+
+	configHTTPS = "pinhole-https.yaml"
+	configWSS   = "pinhole-wss.yaml"
 )
 
 // identity loads the authority and the device's certificate from dir, and makes what is not there. What is there stays, so

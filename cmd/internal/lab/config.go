@@ -23,13 +23,7 @@ sensors:
   - {name: board, kind: host, every: 2s}
 
 publisher:
-  broker: mqtts://%[2]s
-  tls:
-    ca: ca.pem
-    cert: device.crt
-    key: device.key
-    server_name: localhost
-    alpn: [x-amzn-mqtt-ca]
+  %[2]s
   proxy: none
   batch: {age: 1s}
   queue: {dir: queue, max: 16MiB}
@@ -37,10 +31,42 @@ publisher:
 status: {listen: ""}
 `
 
-// writeConfig writes pinhole.yaml unless it is there; one that leads elsewhere is left alone, with a warning.
-func (l *Lab) writeConfig() error {
-	path := filepath.Join(l.dir, configFile)
-	host, port, err := net.SplitHostPort(l.Addr())
+// The ways out: how the broker is named and what goes with it. %[1]s stands for the address.
+const (
+	wayMQTT = `broker: mqtts://%[1]s
+  tls:
+    ca: ca.pem
+    cert: device.crt
+    key: device.key
+    server_name: localhost
+    alpn: [x-amzn-mqtt-ca]`
+	wayHTTPS = `broker: https://%[1]s
+  tls:
+    ca: ca.pem
+    cert: device.crt
+    key: device.key
+    server_name: localhost
+    alpn: [x-amzn-http-ca]`
+	wayWSS = `broker: wss://%[1]s/mqtt
+  tls:
+    ca: ca.pem
+    server_name: localhost
+  aws: {region: eu-west-1, credentials_file: credentials}`
+)
+
+// writeConfigs writes a configuration for each way.
+func (l *Lab) writeConfigs() error {
+	err := errors.Join(l.writeConfig(configFile, wayMQTT, l.ln), l.writeConfig(configHTTPS, wayHTTPS, l.ln))
+	if l.web == nil {
+		return err
+	}
+	return errors.Join(err, l.writeConfig(configWSS, wayWSS, l.web))
+}
+
+// writeConfig writes a configuration unless it is there; one that leads elsewhere is left alone, with a warning.
+func (l *Lab) writeConfig(name, way string, ln net.Listener) error {
+	path := filepath.Join(l.dir, name)
+	host, port, err := net.SplitHostPort(ln.Addr().String())
 	if err != nil {
 		return err
 	}
@@ -48,7 +74,7 @@ func (l *Lab) writeConfig() error {
 		host = "127.0.0.1"
 	}
 	addr := net.JoinHostPort(host, port)
-	err = create(path, 0o644, fmt.Appendf(nil, agentConfig, path, addr))
+	err = create(path, 0o644, fmt.Appendf(nil, agentConfig, path, fmt.Sprintf(way, addr)))
 	if !errors.Is(err, fs.ErrExist) {
 		return err
 	}

@@ -20,7 +20,8 @@ type conn struct {
 	lab   *Lab
 	id    uint64
 	tcp   net.Conn
-	nc    *tls.Conn
+	web   bool     // came by the web listener
+	nc    net.Conn // the TLS session, or the WebSocket in it
 	eff   effects
 	out   *outbox
 	acks  chan pendingAck // nil unless a fault delays acknowledgements
@@ -73,8 +74,24 @@ func (c *conn) serve() error {
 		c.linger()
 		return c.reason(fmt.Errorf("handshake: %w", err))
 	}
+	var err error
+	if c.web || c.state.NegotiatedProtocol == ALPNHTTP {
+		err = c.http()
+	} else {
+		err = c.mqtt()
+	}
+	if t, ok := c.nc.(*tls.Conn); ok {
+		t.CloseWrite()
+	}
+	c.linger()
+	return c.reason(err)
+}
+
+// mqtt runs a session with its writers.
+func (c *conn) mqtt() error {
 	var writer sync.WaitGroup
-	writer.Go(func() { c.out.run(c.nc) })
+	out := c.nc
+	writer.Go(func() { c.out.run(out) })
 	if c.eff.on("slow-ack") || c.eff.on("reorder-acks") {
 		c.acks = make(chan pendingAck, 1024)
 		writer.Go(c.delayAcks)
@@ -85,9 +102,7 @@ func (c *conn) serve() error {
 	}
 	c.out.finish()
 	writer.Wait()
-	c.nc.CloseWrite()
-	c.linger()
-	return c.reason(err)
+	return err
 }
 
 // linger takes what is still on its way before the socket closes: a close with unread bytes resets the connection, and the
@@ -110,16 +125,16 @@ func (c *conn) handshake() error {
 		io.Copy(io.Discard, c.tcp)
 		return errors.New("fault tls-stall")
 	}
-	cfg, err := c.lab.serverConfig(c.eff)
+	cfg, err := c.lab.serverConfig(c.eff, c.web)
 	if err != nil {
 		return err
 	}
-	c.nc = tls.Server(c.tcp, cfg)
-	if err := c.nc.Handshake(); err != nil {
+	session := tls.Server(c.tcp, cfg)
+	if err := session.Handshake(); err != nil {
 		return err
 	}
 	c.tcp.SetDeadline(time.Time{})
-	c.state = c.nc.ConnectionState()
+	c.nc, c.state = session, session.ConnectionState()
 	return nil
 }
 

@@ -3,7 +3,9 @@
 //
 // It promises to behave as AWS documents where a publisher can notice: what exceeds 100 publishes a second vanishes without
 // an acknowledgement, what exceeds 512 KiB a second is late, QoS 2, wildcards, deep topics and payloads over 128 KB end the
-// connection, a second connection with a client id ends the first. A message is acknowledged only after the judge has taken
+// connection, a second connection with a client id ends the first. Publishing over HTTPS is on the same port by its ALPN name; a
+// second listener takes MQTT inside WebSocket and HTTPS without a certificate, both signed with Signature Version 4, and gives out
+// credentials for a certificate. A message is acknowledged only after the judge has taken
 // it. Not kept: sessions (session present is always 0), policies, and AWS's lower bound of the keepalive, so that tests
 // need not wait half a minute.
 //
@@ -33,6 +35,7 @@ import (
 // Options say how a lab behaves. The zero value is a lab with all limits and no faults on a free loopback port.
 type Options struct {
 	Listen   string // host:port; "": a free port of 127.0.0.1
+	Web      string // host:port for WebSocket and signed requests; "": none
 	Anywhere bool   // allow to listen beyond loopback
 	Dir      string // certificates and configuration; "": a temporary folder that Close removes
 	Faults   []Fault
@@ -50,7 +53,7 @@ type Event struct {
 	At     time.Time
 	Conn   uint64 // connections count from 1 in order of accept
 	Client string // the client id; "" before CONNECT
-	Kind   string // accept, connect, subscribe, discard, fault, close
+	Kind   string // accept, connect, subscribe, discard, refuse, fault, close
 	Detail string
 }
 
@@ -59,6 +62,8 @@ type Lab struct {
 	opts  Options
 	log   *slog.Logger
 	ln    net.Listener
+	web   net.Listener // nil: none
+	keys  keys
 	dir   string
 	temp  bool
 	ca    *authority
@@ -88,12 +93,14 @@ func Start(o Options) (*Lab, error) {
 	if o.Listen == "" {
 		o.Listen = "127.0.0.1:0"
 	}
-	host, _, err := net.SplitHostPort(o.Listen)
+	host, err := o.host(o.Listen)
 	if err != nil {
-		return nil, fmt.Errorf("listen address %q: %w", o.Listen, err)
+		return nil, err
 	}
-	if ip := net.ParseIP(host); !o.Anywhere && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return nil, fmt.Errorf("listen address %q is not on loopback; --anywhere allows that", o.Listen)
+	if o.Web != "" {
+		if _, err := o.host(o.Web); err != nil {
+			return nil, err
+		}
 	}
 	l := &Lab{
 		opts: o, log: o.Log, dir: o.Dir, judge: judge.New(), stop: make(chan struct{}), hosts: hostNames(host),
@@ -109,11 +116,29 @@ func Start(o Options) (*Lab, error) {
 		if l.ln != nil {
 			l.ln.Close()
 		}
+		if l.web != nil {
+			l.web.Close()
+		}
 		l.clean()
 		return nil, err
 	}
-	l.wg.Go(l.accept)
+	l.wg.Go(func() { l.accept(l.ln, false) })
+	if l.web != nil {
+		l.wg.Go(func() { l.accept(l.web, true) })
+	}
 	return l, nil
+}
+
+// host is the host of an address to listen on.
+func (o *Options) host(addr string) (string, error) {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return "", fmt.Errorf("listen address %q: %w", addr, err)
+	}
+	if ip := net.ParseIP(host); !o.Anywhere && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return "", fmt.Errorf("listen address %q is not on loopback; --anywhere allows that", addr)
+	}
+	return host, nil
 }
 
 func (l *Lab) start() (err error) {
@@ -139,7 +164,15 @@ func (l *Lab) start() (err error) {
 	if l.ln, err = net.Listen("tcp", l.opts.Listen); err != nil {
 		return err
 	}
-	return l.writeConfig()
+	if l.opts.Web != "" {
+		if l.web, err = net.Listen("tcp", l.opts.Web); err != nil {
+			return err
+		}
+		if err = l.keys.load(l.dir); err != nil {
+			return err
+		}
+	}
+	return l.writeConfigs()
 }
 
 // hostNames are the names that the endpoint's certificate carries.
@@ -161,9 +194,9 @@ func hostNames(host string) []string {
 	return names
 }
 
-func (l *Lab) accept() {
+func (l *Lab) accept(ln net.Listener, web bool) {
 	for {
-		tcp, err := l.ln.Accept()
+		tcp, err := ln.Accept()
 		if err != nil {
 			if errors.Is(err, net.ErrClosed) {
 				return
@@ -178,7 +211,7 @@ func (l *Lab) accept() {
 		}
 		id := l.stats.accepted.Add(1)
 		c := &conn{
-			lab: l, id: id, tcp: &counted{Conn: tcp, n: &l.stats.received}, out: newOutbox(), gone: make(chan struct{}),
+			lab: l, id: id, web: web, tcp: &counted{Conn: tcp, n: &l.stats.received}, out: newOutbox(), gone: make(chan struct{}),
 			since: time.Now(), random: rand.New(rand.NewPCG(1, id)), eff: l.effects(),
 		}
 		l.mu.Lock()
@@ -327,6 +360,14 @@ func (l *Lab) event(c *conn, kind, detail string) {
 // Addr is the address that the lab listens on.
 func (l *Lab) Addr() string { return l.ln.Addr().String() }
 
+// Web is the address for WebSocket and signed requests; "" if there is none.
+func (l *Lab) Web() string {
+	if l.web == nil {
+		return ""
+	}
+	return l.web.Addr().String()
+}
+
 // Dir is the folder with ca.pem, device.crt, device.key and pinhole.yaml.
 func (l *Lab) Dir() string { return l.dir }
 
@@ -388,6 +429,9 @@ func (l *Lab) Close() error {
 	l.once.Do(func() {
 		close(l.stop)
 		err = l.ln.Close()
+		if l.web != nil {
+			err = errors.Join(err, l.web.Close())
+		}
 		l.mu.Lock()
 		l.closed = true
 		l.mu.Unlock()

@@ -301,7 +301,6 @@ func TestTLSRules(t *testing.T) {
 		"no ALPN":             {func(c *tls.Config) { c.NextProtos = nil }, "no application protocol"},
 		"no ALPN, TLS 1.2":    {func(c *tls.Config) { c.NextProtos, c.MaxVersion = nil, tls.VersionTLS12 }, "no application protocol"},
 		"another ALPN":        {func(c *tls.Config) { c.NextProtos = []string{"mqtt", "http/1.1"} }, "no application protocol"},
-		"HTTPS publish":       {func(c *tls.Config) { c.NextProtos = []string{ALPNHTTP} }, "no application protocol"},
 		"both":                {func(c *tls.Config) { c.NextProtos = []string{ALPNHTTP, ALPN} }, ""},
 		"no certificate":      {func(c *tls.Config) { c.Certificates = nil }, "certificate required"},
 		"no certificate, 1.2": {func(c *tls.Config) { c.Certificates, c.MaxVersion = nil, tls.VersionTLS12 }, "handshake failure"},

@@ -8,17 +8,16 @@ import (
 	"time"
 )
 
-// The protocol names that AWS IoT Core knows on port 443 beside a client certificate. The endpoint speaks MQTT; the other
-// name stands for publishing over HTTPS and is refused.
+// The protocol names that AWS IoT Core knows on port 443 beside a client certificate: MQTT, and publishing over HTTPS.
 const (
 	ALPN     = "x-amzn-mqtt-ca"
 	ALPNHTTP = "x-amzn-http-ca"
 )
 
-var errALPN = fmt.Errorf("the client did not offer %s", ALPN)
+var errALPN = fmt.Errorf("the client offered neither %s nor %s", ALPN, ALPNHTTP)
 
-// serverConfig is the TLS side of one connection.
-func (l *Lab) serverConfig(e effects) (*tls.Config, error) {
+// serverConfig is the TLS side of one connection. On the web listener neither ALPN nor a certificate is demanded.
+func (l *Lab) serverConfig(e effects, web bool) (*tls.Config, error) {
 	cert, err := l.serverCertificate(e)
 	if err != nil {
 		return nil, err
@@ -27,7 +26,7 @@ func (l *Lab) serverConfig(e effects) (*tls.Config, error) {
 	pool.AddCert(l.ca.cert)
 	cfg := &tls.Config{
 		MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{cert},
-		ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: pool, NextProtos: []string{ALPN},
+		ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: pool, NextProtos: []string{ALPN, ALPNHTTP},
 		SessionTicketsDisabled: true, // AWS does not support them
 	}
 	if e.on("tls12") {
@@ -41,9 +40,18 @@ func (l *Lab) serverConfig(e effects) (*tls.Config, error) {
 		return cfg, nil
 	}
 	reject := e.on("alpn-reject")
+	if web {
+		cfg.NextProtos = []string{"http/1.1"}
+		if cfg.ClientAuth == tls.RequireAndVerifyClientCert {
+			cfg.ClientAuth = tls.VerifyClientCertIfGiven
+		}
+		if !reject {
+			return cfg, nil
+		}
+	}
 	cfg.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 		for _, p := range hello.SupportedProtos {
-			if p == ALPN && !reject {
+			if (p == ALPN || p == ALPNHTTP) && !reject {
 				return nil, nil
 			}
 		}
