@@ -3,6 +3,7 @@ package sensors
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -12,8 +13,12 @@ import (
 // watchOnceFor is how long a watcher may take for its first event when it is read once.
 const watchOnceFor = 2 * time.Second
 
+// warmUpFor is how long a part that is read once may take to its first value. The slowest that comes to one by itself needs 21 s.
+const warmUpFor = 30 * time.Second
+
 // ReadOnce measures every sensor once, buses side by side, and closes it again. Of the filters only those that look at one
-// value apply: calibrate and range. A watcher is watched until its first event. emit is called from several goroutines, never at
+// value apply: calibrate and range. A watcher is watched until its first event; a part that must warm up is given
+// half a minute. emit is called from several goroutines, never at
 // the same time.
 func ReadOnce(ctx context.Context, c *clock.Clock, list []Source, log *slog.Logger, emit func([]Reading)) {
 	var lock sync.Mutex
@@ -34,20 +39,45 @@ func ReadOnce(ctx context.Context, c *clock.Clock, list []Source, log *slog.Logg
 		buses[d.Bus] = append(buses[d.Bus], src)
 	}
 	for _, sources := range buses {
-		wg.Go(func() {
-			for _, src := range sources {
-				mctx, cancel := context.WithTimeout(ctx, src.Timeout)
-				now := c.Now()
-				m, err := src.sense(mctx)
-				if out := src.results(nil, m, err, now, 0); len(out) > 0 {
-					s.emit(out)
-				}
-				cancel()
-				src.close()
-			}
-		})
+		wg.Go(func() { readBus(ctx, sources) })
 	}
 	wg.Wait()
+}
+
+// readBus measures the sensors of one bus once. Those that must warm up are asked again until they have a value, while the others
+// are done with.
+func readBus(ctx context.Context, sources []*source) {
+	for start := time.Now(); len(sources) > 0; {
+		var again []*source
+		for _, src := range sources {
+			mctx, cancel := context.WithTimeout(ctx, src.Timeout)
+			now := src.clock.Now()
+			m, err := src.sense(mctx)
+			cancel()
+			if warming(m, err) && time.Since(start) < warmUpFor && ctx.Err() == nil {
+				again = append(again, src)
+				continue
+			}
+			if out := src.results(nil, m, err, now, 0); len(out) > 0 {
+				src.emit(out)
+			}
+			src.close()
+		}
+		if sources = again; len(sources) > 0 {
+			select {
+			case <-ctx.Done():
+			case <-time.After(time.Second):
+			}
+		}
+	}
+}
+
+// warming reports whether a measurement failed for no other reason than that the part is not ready yet.
+func warming(list []Measurement, err error) bool {
+	if err != nil {
+		return ClassOf(err) == Warmup
+	}
+	return slices.ContainsFunc(list, func(m Measurement) bool { return m.Err == Warmup })
 }
 
 // first watches until the first event and reports a timeout if there is none.

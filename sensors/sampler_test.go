@@ -454,6 +454,33 @@ func TestReadOnce(t *testing.T) {
 	})
 }
 
+func TestReadOnceWaitsForWarmUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begin := time.Now()
+		warm := func(name string, after time.Duration) Source {
+			return Source{Name: name, Key: name, Bus: "i2c-1", Quantities: []Quantity{CO2}, Open: func(context.Context) (any, error) {
+				return &part{func(context.Context) ([]Measurement, error) {
+					if time.Since(begin) < after {
+						return nil, &Error{Class: Warmup, Op: name}
+					}
+					return []Measurement{{Quantity: CO2, Value: 500}}, nil
+				}}, nil
+			}}
+		}
+		got := map[string]Reading{}
+		when := map[string]time.Duration{}
+		ReadOnce(t.Context(), clock.Desk(clock.BootID{}), []Source{warm("slow", 21*time.Second), counting("quick", "i2c-1", time.Second), warm("never", time.Hour)},
+			slog.New(slog.DiscardHandler), func(list []Reading) {
+				for _, r := range list {
+					got[r.Sensor], when[r.Sensor] = r, time.Since(begin)
+				}
+			})
+		if got["slow"].Value != 500 || when["quick"] != 0 || got["never"].Err != Warmup || when["never"] > 32*time.Second {
+			t.Errorf("%+v at %v", got, when)
+		}
+	})
+}
+
 func BenchmarkSampler(b *testing.B) {
 	s := NewSampler(clock.Desk(clock.BootID{}), func([]Reading) {}, slog.New(slog.DiscardHandler))
 	w := newWorker(s, time.Now())
