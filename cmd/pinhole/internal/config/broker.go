@@ -84,8 +84,9 @@ func (p *parser) routes(v value, c *Publisher) {
 			continue
 		}
 		p.plain(item, b, c.Insecure)
-		if b.AWS() && b.Scheme == route.WSS {
-			p.warnAt(item.path, "AWS IoT takes no client certificates over WebSocket", "https works with the same certificate")
+		if b.AWS() && b.Scheme == route.WSS && !c.Sign.Given {
+			p.warnAt(item.path, "AWS IoT takes no client certificates over WebSocket",
+				"https works with the same certificate; or set publisher.aws, to sign with credentials")
 		}
 		c.Routes = append(c.Routes, b)
 	}
@@ -126,10 +127,11 @@ func (p *parser) tlsFits(o *object, t TLS, c *Publisher) {
 	if !c.Broker.Secure() && (t.CA != "" || t.Cert != "" || t.ServerName != "" || len(t.ALPN.Names) > 0) {
 		p.warnAt(o.path, string(c.Broker.Scheme)+" uses no TLS", "use an encrypted scheme, or remove these keys")
 	}
-	if c.AWS && c.Broker.Scheme == route.WSS && t.Cert != "" {
-		p.warnAt("publisher.broker", "AWS IoT takes no client certificates over WebSocket", "use mqtts or https")
+	if c.AWS && c.Broker.Scheme == route.WSS && t.Cert != "" && !c.Sign.Given {
+		p.warnAt("publisher.broker", "AWS IoT takes no client certificates over WebSocket",
+			"use mqtts or https; or set publisher.aws, to sign with credentials")
 	}
-	if c.AWS && t.Cert == "" && c.Username == "" && len(p.problems) == 0 {
+	if c.AWS && t.Cert == "" && c.Username == "" && c.Broker.Scheme != route.WSS && !(c.Broker.Scheme == route.HTTPS && c.Sign.Given) && len(p.problems) == 0 {
 		p.warnAt("publisher.broker", "AWS IoT asks for a client certificate, and none is named", "set tls.cert and tls.key")
 	}
 }

@@ -58,6 +58,7 @@ type Publisher struct {
 	Username     string
 	PasswordFile string // absolute; "" if there is none
 	TLS          TLS
+	Sign         AWS
 	Proxy        Proxy
 	Routes       []route.Broker // further ways out, in this order
 	KeepAlive    time.Duration  // whole seconds

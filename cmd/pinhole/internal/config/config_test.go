@@ -246,7 +246,7 @@ func TestWarnings(t *testing.T) {
 		"publisher: {broker: h, topic: $aws/rules/r/t}": `1:31: publisher.topic: "$aws/rules/r/t" means something at AWS IoT only; ` +
 			"right if the broker is a domain of your own that leads there",
 		"publisher: {broker: " + at + ", username: u, routes: [wss]}": "1:80: publisher.routes[0]: " +
-			"AWS IoT takes no client certificates over WebSocket; https works with the same certificate",
+			"AWS IoT takes no client certificates over WebSocket; https works with the same certificate; or set publisher.aws, to sign with credentials",
 		"publisher: {broker: h}\nstatus: {listen: 0.0.0.0:80}": "2:18: status.listen: 0.0.0.0:80 can be reached from other machines, " +
 			"and no token is set; set status.token_file",
 	} {

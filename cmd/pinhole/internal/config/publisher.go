@@ -39,9 +39,11 @@ func (p *parser) publisher(v value, device string) (c Publisher) {
 			p.addAt("publisher.password_file", "is given without a username", "add username: MQTT sends no password without one")
 		}
 	}
+	c.Sign = p.aws(o, device, &c)
 	c.TLS = p.tls(o.section("tls"), &c)
 	p.proxy(o, &c)
 	p.routes(o.get("routes"), &c)
+	p.awsFits(&c)
 	c.KeepAlive = p.keepAlive(o.get("keepalive"), c.AWS)
 	c.Batch = p.batch(o.section("batch"))
 	if room := c.Batch.Bytes - len(c.Topic) - len(device); room < minBatchBytes-50 && c.Topic != "" && c.Batch.Bytes > 0 {
