@@ -15,6 +15,7 @@ import (
 	"pinhole/sensors/iio"
 	"pinhole/sensors/kind"
 	"pinhole/sensors/mock"
+	"pinhole/sensors/onewire"
 	"pinhole/sensors/replay"
 	"pinhole/sensors/scd30"
 	"pinhole/sensors/scd4x"
@@ -35,7 +36,7 @@ func Kinds() []kind.Kind {
 	list = append(list, gpio.Kinds()...)
 	list = append(list, aht20.Kinds()...)
 	list = append(list, iio.Kinds()...)
-	list = append(list, hwmon.Kind())
+	list = append(list, hwmon.Kind(), onewire.Kind())
 	slices.SortFunc(list, func(a, b kind.Kind) int { return cmp.Compare(a.Name, b.Name) })
 	return list
 }

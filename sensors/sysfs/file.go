@@ -123,3 +123,12 @@ func (f File) open(flags int) (int, error) {
 		}
 	}
 }
+
+// Exists reports whether the file can be opened. Nothing is read, so nothing is measured.
+func (f File) Exists() bool {
+	fd, err := f.open(unix.O_RDONLY)
+	if err == nil {
+		unix.Close(fd)
+	}
+	return err == nil
+}
