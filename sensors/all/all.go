@@ -8,6 +8,7 @@ import (
 
 	"pinhole/sensors/aht20"
 	"pinhole/sensors/bme280"
+	"pinhole/sensors/bmp180"
 	"pinhole/sensors/gpio"
 	"pinhole/sensors/host"
 	"pinhole/sensors/htu21d"
@@ -37,6 +38,7 @@ func Kinds() []kind.Kind {
 	list = append(list, aht20.Kinds()...)
 	list = append(list, iio.Kinds()...)
 	list = append(list, hwmon.Kind(), onewire.Kind())
+	list = append(list, bmp180.Kind())
 	slices.SortFunc(list, func(a, b kind.Kind) int { return cmp.Compare(a.Name, b.Name) })
 	return list
 }
