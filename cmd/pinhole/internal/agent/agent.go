@@ -117,7 +117,7 @@ func (a *Agent) newPublisher(c *config.Config) (*publisher.Publisher, error) {
 		Window:    p.Window,
 		Reconnect: publisher.Reconnect{Min: p.Reconnect.Min, Max: p.Reconnect.Max, Spread: p.Reconnect.Spread},
 		Queue:     a.queue, Clock: a.board.Clock, History: a.history,
-		Dial: dialer(c, now, a.o.Log), Log: a.o.Log,
+		Dial: dialer(c, now, a.o.Env, a.o.Log), Log: a.o.Log,
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,29 +13,111 @@ import (
 
 	"pinhole/cmd/pinhole/internal/config"
 	"pinhole/publisher"
+	"pinhole/publisher/aws"
+	"pinhole/publisher/httppub"
 	"pinhole/publisher/route"
 	"pinhole/publisher/session"
 )
 
-// dialer returns the function that makes a link: a route to the broker and an MQTT session on it. Certificates, keys and
-// passwords are read again at every call. A proxy's address that cannot be used fails every call: sensing goes on.
-func dialer(c *config.Config, now func() time.Time, log *slog.Logger) func(ctx context.Context) (publisher.Link, error) {
-	p := &c.Publisher
-	way, err := route.Via(p.Broker, route.TLSOptions{
-		CA: p.TLS.CA, Cert: p.TLS.Cert, Key: p.TLS.Key,
-		ALPN:       route.ALPN{None: !p.TLS.ALPN.Auto && len(p.TLS.ALPN.Names) == 0, Names: p.TLS.ALPN.Names},
-		ServerName: p.TLS.ServerName, KeyExchange: route.KeyExchange(p.TLS.KeyExchange), Now: now, Log: log,
-	}, proxies(p.Proxy))
+// dial makes a link.
+type dial func(ctx context.Context) (publisher.Link, error)
+
+// linker knows what all ways out have in common.
+type linker struct {
+	c      *config.Publisher
+	device string
+	now    func() time.Time
+	env    func(string) string
+	log    *slog.Logger
+}
+
+// dialer returns the function that makes a link: by the broker's way, and when that fails by the further ways in their order.
+// Certificates, keys and passwords are read again at every call. A proxy's address that cannot be used fails every call: sensing
+// goes on.
+func dialer(c *config.Config, now func() time.Time, env func(string) string, log *slog.Logger) dial {
+	l := &linker{c: &c.Publisher, device: c.Device, now: now, env: env, log: log}
+	ways := []dial{l.way(c.Publisher.Broker)}
+	for _, b := range c.Publisher.Routes {
+		ways = append(ways, l.way(b))
+	}
+	return inTurn(ways, time.Now)
+}
+
+// settled is how long a link must have lived for the next one to begin with the first way again.
+const settled = time.Hour
+
+// inTurn tries one way at each call, so that the pause between two attempts stays. A way that failed makes room for the next; one
+// that worked is kept, but after an hour the first has its chance again: it is the one that was meant.
+func inTurn(ways []dial, now func() time.Time) dial {
+	var turn int
+	var since time.Time // when the last link was made; zero: the last attempt failed
+	return func(ctx context.Context) (publisher.Link, error) {
+		if !since.IsZero() && now().Sub(since) >= settled {
+			turn = 0
+		}
+		since = time.Time{}
+		link, err := ways[turn](ctx)
+		switch {
+		case err == nil:
+			since = now()
+		case ctx.Err() == nil:
+			turn = (turn + 1) % len(ways)
+		}
+		return link, err
+	}
+}
+
+// way makes the way to one address by its scheme.
+func (l *linker) way(b route.Broker) dial {
+	t := l.tls(b)
+	var signer *aws.Signer
+	if l.signed(b) {
+		signer = l.signer()
+		t.Cert, t.Key = "", "" // AWS does not ask for them where requests are signed
+	}
+	via, err := route.Via(b, t, proxies(l.c.Proxy))
 	if err != nil {
 		return func(context.Context) (publisher.Link, error) { return nil, err }
 	}
-	status := presence{topic: "pinhole/" + c.Device + "/status", device: c.Device, log: log}
+	switch b.Scheme {
+	case route.HTTPS:
+		return l.https(via, signer)
+	case route.WSS, route.WS:
+		o := route.WSOptions{Now: l.now}
+		if signer != nil {
+			o.Sign = signer.WebSocket
+		}
+		via = route.OverWebSocket(via, o)
+	}
+	return l.mqtt(via)
+}
+
+// tls are the settings for one address. A list of ALPN names is meant for MQTT, and no server of WebSockets knows AWS's names.
+func (l *linker) tls(b route.Broker) route.TLSOptions {
+	t := &l.c.TLS
+	names := t.ALPN.Names
+	if b.Scheme == route.WSS {
+		names = slices.DeleteFunc(slices.Clone(names), func(s string) bool { return strings.HasPrefix(s, "x-amzn-") })
+	}
+	if b.Scheme != l.c.Broker.Scheme && b.Scheme == route.HTTPS && slices.Contains(names, aws.ALPNMQTT) {
+		names = []string{aws.ALPNHTTP} // the counterpart at a domain of one's own
+	}
+	return route.TLSOptions{
+		CA: t.CA, Cert: t.Cert, Key: t.Key, ALPN: route.ALPN{None: !t.ALPN.Auto && len(names) == 0, Names: names},
+		ServerName: t.ServerName, KeyExchange: route.KeyExchange(t.KeyExchange), Now: l.now, Log: l.log,
+	}
+}
+
+// mqtt makes an MQTT session on a route.
+func (l *linker) mqtt(way *route.Route) dial {
+	p := l.c
+	status := presence{topic: "pinhole/" + l.device + "/status", device: l.device, log: l.log}
 	return func(ctx context.Context) (publisher.Link, error) {
 		conn, err := way.Dial(ctx)
 		if err != nil {
 			return nil, err
 		}
-		o := session.Options{ClientID: p.ClientID, Username: p.Username, KeepAlive: p.KeepAlive, Log: log}
+		o := session.Options{ClientID: p.ClientID, Username: p.Username, KeepAlive: p.KeepAlive, Log: l.log}
 		if p.PasswordFile != "" {
 			o.Password = func() (string, error) { return password(p.PasswordFile) }
 		}
@@ -45,15 +128,51 @@ func dialer(c *config.Config, now func() time.Time, log *slog.Logger) func(ctx c
 		if err != nil {
 			return nil, err
 		}
-		attrs := []any{"broker", p.Broker.String(), "route", conn.Way()}
-		if state := conn.TLS(); state != nil {
-			attrs = append(attrs, "tls", tlsName(state.Version), "alpn", state.NegotiatedProtocol)
-		}
 		if p.Presence {
-			return &live{status.announce(s), attrs}, nil
+			return &live{status.announce(s), attrs(way.Broker, conn)}, nil
 		}
-		return &live{s, attrs}, nil
+		return &live{s, attrs(way.Broker, conn)}, nil
 	}
+}
+
+// https makes a link that posts. signer is nil where the certificate is enough.
+func (l *linker) https(way *route.Route, signer *aws.Signer) dial {
+	o := httppub.Options{Host: way.Broker.HostField(), Target: target(way.Broker.Path), Now: l.now, Log: l.log}
+	if signer != nil {
+		o.Sign = signer.Request
+	}
+	return func(ctx context.Context) (publisher.Link, error) {
+		o, said := o, []any{}
+		o.Dial = func(ctx context.Context) (*route.Conn, error) {
+			conn, err := way.Dial(ctx)
+			if err == nil && len(said) == 0 {
+				said = attrs(way.Broker, conn) // of the first, before there are others
+			}
+			return conn, err
+		}
+		link, err := httppub.Connect(ctx, o)
+		if err != nil {
+			return nil, err
+		}
+		return &live{link, said}, nil
+	}
+}
+
+// target makes a post's path and query: the one in the broker's address, or AWS's.
+func target(path string) func(topic string, qos byte) string {
+	if path != "" && path != "/" {
+		return func(string, byte) string { return path }
+	}
+	return func(topic string, qos byte) string { return fmt.Sprintf("%s?qos=%d", aws.TopicPath(topic), qos) }
+}
+
+// attrs says for the log how a link was made.
+func attrs(b route.Broker, conn *route.Conn) []any {
+	list := []any{"broker", b.String(), "route", conn.Way()}
+	if state := conn.TLS(); state != nil {
+		list = append(list, "tls", tlsName(state.Version), "alpn", state.NegotiatedProtocol)
+	}
+	return list
 }
 
 // proxies says which proxy the configuration or the environment wants.

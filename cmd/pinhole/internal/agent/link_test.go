@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -38,7 +39,7 @@ func TestTheConfiguredProxy(t *testing.T) {
 		PasswordFile: publishertest.WriteFile(t, folder, "password", []byte("wrong\n"))}
 	c.Publisher.TLS = config.TLS{CA: filepath.Join(l.Dir(), "ca.pem"), Cert: filepath.Join(l.Dir(), "device.crt"),
 		Key: filepath.Join(l.Dir(), "device.key"), ServerName: "localhost", ALPN: config.ALPN{Names: []string{"x-amzn-mqtt-ca"}}}
-	dial := dialer(c, time.Now, slog.New(slog.DiscardHandler))
+	dial := dialer(c, time.Now, os.Getenv, slog.New(slog.DiscardHandler))
 
 	_, err = dial(t.Context())
 	if route.StageOf(err) != route.StageProxy || !strings.Contains(err.Error(), "407") {
@@ -76,7 +77,7 @@ func TestTheEnvironmentsProxy(t *testing.T) {
 		}
 		t.Setenv("HTTPS_PROXY", env)
 		c.Publisher.Proxy = proxy
-		dial := dialer(c, time.Now, slog.New(slog.DiscardHandler))
+		dial := dialer(c, time.Now, os.Getenv, slog.New(slog.DiscardHandler))
 		for range 2 {
 			if _, err := dial(t.Context()); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "secret") {
 				t.Errorf("HTTPS_PROXY=%s: %v, want %s", env, err, want)

@@ -1,0 +1,240 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pinhole/cmd/internal/lab"
+	"pinhole/cmd/pinhole/internal/config"
+	"pinhole/publisher"
+	"pinhole/publisher/publishertest"
+	"pinhole/publisher/route"
+)
+
+// world is a lab with both listeners, and what happened there.
+type world struct {
+	*lab.Lab
+	env      map[string]string
+	messages chan string
+
+	mu     sync.Mutex
+	events []lab.Event
+}
+
+func newWorld(t *testing.T, faults ...lab.Fault) *world {
+	t.Helper()
+	w := &world{env: map[string]string{}, messages: make(chan string, 64)}
+	var err error
+	w.Lab, err = lab.Start(lab.Options{Web: "127.0.0.1:0", Dir: t.TempDir(), Faults: faults, NoLimits: true,
+		OnPayload: func(topic string, _ []byte) { w.messages <- topic },
+		OnEvent: func(e lab.Event) {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.events = append(w.events, e)
+		}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := w.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return w
+}
+
+// keys writes the lab's access key into the environment.
+func (w *world) keys(t *testing.T) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(w.Dir(), "credentials"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := strings.Fields(string(text))
+	w.env["AWS_ACCESS_KEY_ID"], w.env["AWS_SECRET_ACCESS_KEY"] = f[3], f[6]
+}
+
+// config is one for the lab. cert: with the device's certificate.
+func (w *world) config(t *testing.T, broker string, cert bool, alpn config.ALPN, sign config.AWS) *config.Config {
+	t.Helper()
+	c := linkConfig(t, broker)
+	c.Publisher.TLS = config.TLS{CA: filepath.Join(w.Dir(), "ca.pem"), ServerName: "localhost", ALPN: alpn}
+	if cert {
+		c.Publisher.TLS.Cert, c.Publisher.TLS.Key = filepath.Join(w.Dir(), "device.crt"), filepath.Join(w.Dir(), "device.key")
+	}
+	if sign != (config.AWS{}) {
+		sign.Given, sign.Region = true, lab.Region
+	}
+	c.Publisher.Sign = sign
+	return c
+}
+
+func (w *world) dialer(c *config.Config, now func() time.Time) dial {
+	return dialer(c, now, func(name string) string { return w.env[name] }, slog.New(slog.DiscardHandler))
+}
+
+// TestEveryWay takes a message to the lab by each way that AWS knows.
+func TestEveryWay(t *testing.T) {
+	auto, none := config.ALPN{Auto: true}, config.ALPN{}
+	file := func(w *world) config.AWS { return config.AWS{CredentialsFile: filepath.Join(w.Dir(), "credentials")} }
+	env := func(*world) config.AWS { return config.AWS{Region: lab.Region} }
+	provider := func(w *world) config.AWS { return config.AWS{Provider: w.Web(), RoleAlias: "pinhole", Thing: "x"} }
+	unsigned := func(*world) config.AWS { return config.AWS{} }
+	for name, c := range map[string]struct {
+		scheme string
+		web    bool // the second listener
+		cert   bool
+		alpn   config.ALPN
+		sign   func(*world) config.AWS
+		keys   bool // in the environment
+	}{
+		"mqtts":                        {"mqtts", false, true, config.ALPN{Names: []string{lab.ALPN}}, unsigned, false},
+		"wss, credentials file":        {"wss", true, false, auto, file, false},
+		"wss, environment":             {"wss", true, false, none, env, true},
+		"wss, provider":                {"wss", true, true, auto, provider, false},
+		"wss, MQTT's ALPN name is not": {"wss", true, false, config.ALPN{Names: []string{lab.ALPN}}, file, false},
+		"https, certificate and ALPN":  {"https", false, true, config.ALPN{Names: []string{lab.ALPNHTTP}}, unsigned, false},
+		"https, certificate":           {"https", true, true, none, unsigned, false},
+		"https, credentials file":      {"https", true, false, auto, file, false},
+		"https, provider":              {"https", true, true, auto, provider, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			addr := w.Addr()
+			if c.web {
+				addr = w.Web()
+			}
+			if c.keys {
+				w.keys(t)
+			}
+			link, err := w.dialer(w.config(t, c.scheme+"://"+addr, c.cert, c.alpn, c.sign(w)), time.Now)(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 3 {
+				acked := make(chan error, 1)
+				if err := link.Publish("pinhole/x y/readings", 1, []byte(`{}`), func(err error) { acked <- err }); err != nil {
+					t.Fatal(err)
+				}
+				if err := <-acked; err != nil {
+					t.Fatal(err)
+				}
+				if topic := <-w.messages; topic != "pinhole/x y/readings" {
+					t.Errorf("topic %s", topic)
+				}
+			}
+			if err := link.Close(t.Context()); err != nil {
+				t.Error(err)
+			}
+			if attrs := fmt.Sprint(link.(*live).Attrs()); !strings.Contains(attrs, c.scheme+"://"+addr) || !strings.Contains(attrs, "tls 1.3") {
+				t.Errorf("the log says %s", attrs)
+			}
+		})
+	}
+}
+
+// TestWhatIsRefused says at which stage, and what to do.
+func TestWhatIsRefused(t *testing.T) {
+	w := newWorld(t)
+	wrong := config.AWS{CredentialsFile: publishertest.WriteFile(t, t.TempDir(), "keys",
+		[]byte("[default]\naws_access_key_id = AKIA\naws_secret_access_key = canary\n"))}
+	right := config.AWS{CredentialsFile: filepath.Join(w.Dir(), "credentials")}
+	late := func() time.Time { return time.Now().Add(-2 * 24 * time.Hour) }
+	ahead := func() time.Time { return time.Now().Add(2 * time.Hour) }
+	behind := func() time.Time { return time.Now().Add(-2 * time.Hour) }
+	for _, c := range []struct {
+		name, broker string
+		cert         bool
+		sign         config.AWS
+		now          func() time.Time
+		stage        route.Stage
+		want, hint   string
+	}{
+		{"wss, another key", "wss://" + w.Web(), false, wrong, time.Now, route.StageWS, "unknown access key", "iot:Connect"},
+		{"https, another key", "https://" + w.Web(), false, wrong, time.Now, route.StageAck, "unknown access key", "iot:Publish"},
+		{"wss, no credentials", "wss://" + w.Web(), false, config.AWS{Region: "x"}, time.Now, route.StageWS, "no AWS credentials in the environment", "pinhole config"},
+		{"https, no credentials", "https://" + w.Web(), false, config.AWS{Region: "x"}, time.Now, route.StageAck, "no AWS credentials", "pinhole config"},
+		{"wss, no such profile", "wss://" + w.Web(), false, config.AWS{CredentialsFile: right.CredentialsFile, Profile: "field"}, time.Now, route.StageWS,
+			"no profile [field]", ""},
+		{"wss, a clock that is wrong", "wss://" + w.Web(), false, right, late, route.StageClock, "", "the clock"},
+		{"wss, a clock that is ahead", "wss://" + w.Web(), false, right, ahead, route.StageClock, "not yet current", "a right clock"},
+		{"https, a clock that is behind", "https://" + w.Web(), false, right, behind, route.StageClock, "Signature expired", "a right clock"},
+		{"wss, path", "wss://" + w.Web() + "/", false, right, time.Now, route.StageWS, `"404 Not Found"`, "/mqtt"},
+		{"wss, provider without a certificate", "wss://" + w.Web(), false, config.AWS{Provider: w.Web(), RoleAlias: "r"}, time.Now, route.StageWS,
+			"403 Forbidden", ""},
+		{"wss, provider not there", "wss://" + w.Web(), true, config.AWS{Provider: publishertest.FreeAddr(t), RoleAlias: "r"}, time.Now, route.StageTCP,
+			"connection refused", ""},
+		{"https, not signed", "https://" + w.Web(), false, config.AWS{}, time.Now, route.StageAck, `"403 Forbidden" (Missing Authentication Token)`, ""},
+		{"https, elsewhere", "https://" + w.Web() + "/ingest", true, config.AWS{}, time.Now, route.StageAck, `"404 Not Found"`, "publisher.broker"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			link, err := w.dialer(w.config(t, c.broker, c.cert, config.ALPN{Auto: true}, c.sign), c.now)(t.Context())
+			if err == nil {
+				acked := make(chan error, 1)
+				if err = link.Publish("pinhole/x/readings", 1, []byte(`{}`), func(err error) { acked <- err }); err == nil {
+					err = <-acked
+				}
+				if link.Err() != err {
+					t.Errorf("the link says %v", link.Err())
+				}
+				_ = link.Close(t.Context()) // it is over
+			}
+			e, ok := errors.AsType[*route.Error](err)
+			if !ok || e.Stage != c.stage || !strings.Contains(err.Error(), c.want) || !strings.Contains(e.Hint, c.hint) || strings.Contains(err.Error(), "canary") {
+				t.Errorf("got %v, %+v", err, e)
+			}
+		})
+	}
+}
+
+// TestInTurn: one way at each call, the next after a failure, and the first again after an hour.
+func TestInTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var tried []string
+		works := map[string]bool{}
+		way := func(name string) dial {
+			return func(context.Context) (publisher.Link, error) {
+				tried = append(tried, name)
+				if works[name] {
+					return &live{}, nil
+				}
+				return nil, errors.New("no")
+			}
+		}
+		next := inTurn([]dial{way("mqtts"), way("wss"), way("https")}, time.Now)
+		call := func(ctx context.Context, want string) {
+			t.Helper()
+			tried = nil
+			if _, err := next(ctx); fmt.Sprint(tried) != "["+want+"]" || (err == nil) != works[want] {
+				t.Errorf("tried %v, %v, want %s", tried, err, want)
+			}
+		}
+		for _, want := range []string{"mqtts", "wss", "https", "mqtts"} {
+			call(t.Context(), want)
+		}
+		works["wss"] = true
+		call(t.Context(), "wss")
+		time.Sleep(settled - time.Second)
+		call(t.Context(), "wss") // it was cut, and works again
+		time.Sleep(settled)
+		call(t.Context(), "mqtts")
+		call(t.Context(), "wss")
+		works["wss"] = false
+		call(t.Context(), "wss")
+		call(t.Context(), "https")
+		ended, cancel := context.WithCancel(t.Context())
+		cancel()
+		call(ended, "mqtts")
+		call(t.Context(), "mqtts") // that one said nothing about the way
+	})
+}
