@@ -25,6 +25,7 @@ import (
 	"pinhole/sensors/sht3x"
 	"pinhole/sensors/sht4x"
 	"pinhole/sensors/shtc3"
+	"pinhole/sensors/thermal"
 )
 
 // Kinds returns every kind, sorted by name.
@@ -37,7 +38,7 @@ func Kinds() []kind.Kind {
 	list = append(list, gpio.Kinds()...)
 	list = append(list, aht20.Kinds()...)
 	list = append(list, iio.Kinds()...)
-	list = append(list, hwmon.Kind(), onewire.Kind())
+	list = append(list, hwmon.Kind(), onewire.Kind(), thermal.Kind())
 	list = append(list, bmp180.Kind())
 	slices.SortFunc(list, func(a, b kind.Kind) int { return cmp.Compare(a.Name, b.Name) })
 	return list
