@@ -22,7 +22,7 @@ func sum(c *chips.CRC, register uint16, p []byte) uint16 {
 			}
 		}
 	}
-	return register & (top | top - 1)
+	return register & (^uint16(0) >> (16 - c.Bits))
 }
 
 // finish turns the register into what is sent.

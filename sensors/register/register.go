@@ -12,6 +12,7 @@ import (
 
 const (
 	passes    = 4                    // reads of a measurement until two in a row must agree
+	starts    = 3                    // attempts to start one
 	ackEvery  = 2 * time.Millisecond // between two attempts at a part that does not acknowledge yet
 	powerHint = "its supply breaks down now and then, or somebody else uses the part: check the wiring"
 )
@@ -23,6 +24,7 @@ type Dev struct {
 	ready bool // identified and prepared
 	used  bool // it has been written to, so Close has something to do
 	fails int  // measurements in a row
+	unmet bool // the last error is that of an expect
 	out   []sensors.Measurement
 }
 
@@ -96,6 +98,7 @@ func (d *Dev) do(ctx context.Context, o *op) error {
 			return err
 		}
 		if got := extract(o.r, 0, 8*len(o.r)); got&o.mask != o.want {
+			d.unmet = true
 			return d.part.Errorf(sensors.IO, o.step, "0x%0*x, should be 0x%x in the bits 0x%x%s", 2*len(o.r), got, o.want, o.mask, because(o.says))
 		}
 		return nil
@@ -175,7 +178,7 @@ func (d *Dev) measure(ctx context.Context) ([]sensors.Measurement, error) {
 // round starts a measurement and fetches it. Between two passes over the same registers stands the canary: a bus that is held for
 // two transfers cannot forge a pair.
 func (d *Dev) round(ctx context.Context, r *round) error {
-	if err := d.run(ctx, r.start); err != nil {
+	if err := d.start(ctx, r.start); err != nil {
 		return err
 	}
 	if err := d.pass(ctx, r); err != nil {
@@ -201,6 +204,18 @@ func (d *Dev) round(ctx context.Context, r *round) error {
 			return d.part.Errorf(sensors.CRC, r.reads[0].step, "read %d times, it differs each time", passes)
 		}
 	}
+}
+
+// start runs a round's first steps, and again where one does not find what it expects: a process that is held up for the whole
+// measurement does not see it run.
+func (d *Dev) start(ctx context.Context, list []op) (err error) {
+	for range starts {
+		d.unmet = false
+		if err = d.run(ctx, list); !d.unmet {
+			break
+		}
+	}
+	return err
 }
 
 // alive finds out whether the part has forgotten what it was told.

@@ -30,12 +30,45 @@ func temperatures(low, high float64) (list []sim.Still) {
 	return list
 }
 
+// electric are worlds for parts that measure up to a voltage and a current.
+func electric(volts, amperes float64) (list []sim.Still) {
+	for _, x := range [][2]float64{{0.37, 0.31}, {0.9, -0.42}, {0.99, 0.99}, {0.01, 0}, {0.5, 0.003}} {
+		u, i := volts*x[0], amperes*x[1]
+		list = append(list, sim.Still{sensors.Voltage: u, sensors.Current: i, sensors.Power: u * max(i, -i)})
+	}
+	return list
+}
+
 // parts is what each kind that comes with the program is tried with.
 func parts() map[string]sensorstest.Suite {
 	degrees := func(within float64) map[sensors.Quantity]float64 {
 		return map[sensors.Quantity]float64{sensors.Temperature: within, sensors.RelativeHumidity: 0.01}
 	}
+	volts := func(full float64) sensorstest.Suite {
+		return sensorstest.Suite{
+			Truth: []sim.Still{{sensors.Voltage: 0.2005}, {sensors.Voltage: full - 0.01}, {sensors.Voltage: -0.1}, {sensors.Voltage: 0}, {sensors.Voltage: 0.0625}},
+		}
+	}
+	ads1115, ads1015 := volts(4.096), volts(4.096)
+	ads1115.Within = map[sensors.Quantity]float64{sensors.Voltage: 0.000064}
+	ads1015.Within = map[sensors.Quantity]float64{sensors.Voltage: 0.001001}
 	return map[string]sensorstest.Suite{
+		"ads1115":  ads1115,
+		"ads1015":  ads1015,
+		"adt7410":  {Truth: temperatures(-55, 150), Within: degrees(0.004)},
+		"mlx90614": {Truth: temperatures(-40, 125), Within: degrees(0.011)},
+		"ina226": {
+			Truth:  electric(36, 0.8),
+			Within: map[sensors.Quantity]float64{sensors.Voltage: 0.00064, sensors.Current: 0.00002, sensors.Power: 0.0004},
+		},
+		"ina260": {
+			Truth:  electric(36, 15),
+			Within: map[sensors.Quantity]float64{sensors.Voltage: 0.00064, sensors.Current: 0.00064, sensors.Power: 0.0051},
+		},
+		"ina3221": {
+			Truth:  electric(26, 1.6),
+			Within: map[sensors.Quantity]float64{sensors.Voltage: 0.0041, sensors.Current: 0.00021},
+		},
 		"tmp102":  {Truth: temperatures(-40, 125), Within: degrees(0.0313)},
 		"tmp117":  {Truth: temperatures(-55, 150), Within: degrees(0.004)},
 		"lm75":    {Truth: temperatures(-55, 125), Within: degrees(0.251), Nameless: true},
@@ -53,11 +86,7 @@ func parts() map[string]sensorstest.Suite {
 				sensors.Temperature: 0.007, sensors.AngularRateX: 0.0045, sensors.AngularRateY: 0.0045, sensors.AngularRateZ: 0.0045},
 		},
 		"ina219": {
-			Truth: []sim.Still{
-				{sensors.Voltage: 11.98, sensors.Current: 1.234, sensors.Power: 14.78},
-				{sensors.Voltage: 5.1, sensors.Current: -0.5, sensors.Power: 2.55},
-				{sensors.Voltage: 26, sensors.Current: 3.19, sensors.Power: 82.9},
-			},
+			Truth:  electric(26, 3.2),
 			Within: map[sensors.Quantity]float64{sensors.Voltage: 0.0021, sensors.Current: 0.0001, sensors.Power: 0.0011},
 		},
 	}

@@ -79,13 +79,25 @@ func (b *Board) attachChip(c chip, p kind.Params) error {
 	number, addr := kind.I2CNumber(p), uint16(p.Int("address"))
 	place := fmt.Sprintf("i2c-%s/0x%02x", number, addr)
 	bus := b.bus(number)
+	env := Env{World: b.world, Place: place, Variant: variant(place), Address: addr, Params: p}
 	if there := bus.at(addr); there != nil {
 		if there.kind != c.kind {
 			return fmt.Errorf("simulated board: %s at %s: a %s is there already", c.kind, place, there.kind)
 		}
+		old, several := there.chip.(*described)
+		if !several {
+			return nil
+		}
+		more := c.make(env).(*described)
+		if more.chip.Name != old.chip.Name {
+			return fmt.Errorf("simulated board: %s at %s: a %s is there already", more.chip.Name, place, old.chip.Name)
+		}
+		made := old.join(env, more)
+		made.Power(b.start.Add(-bootedBefore))
+		bus.plug(addr, &socket{kind: c.kind, chip: made})
 		return nil
 	}
-	made := c.make(Env{World: b.world, Place: place, Variant: variant(place), Address: addr, Params: p})
+	made := c.make(env)
 	made.Power(b.start.Add(-bootedBefore)) // it has been on since the board was
 	bus.plug(addr, &socket{kind: c.kind, chip: made})
 	return nil

@@ -17,6 +17,7 @@ import (
 type described struct {
 	env  Env
 	chip *chips.Chip
+	all  []*chips.Chip // the definition with the constants of each sensor that shares the part, chip among them
 	addr byte
 
 	store  []cell
@@ -58,15 +59,18 @@ type describedAnswer struct {
 	names []string // the places of its fields
 }
 
-// newDescribed makes a part.
-func newDescribed(e Env, c *chips.Chip) Chip {
-	d := &described{env: e, chip: c, addr: byte(e.Address)}
+// newDescribed makes a part for one sensor, or several that give its definition different constants.
+func newDescribed(e Env, all ...*chips.Chip) *described {
+	c := all[0]
+	d := &described{env: e, chip: c, all: all, addr: byte(e.Address)}
 	if d.addr == 0 && len(c.Addresses) > 0 {
 		d.addr = byte(c.Addresses[0])
 	}
 	d.layOut()
-	for i := range c.Rounds {
-		d.rounds = append(d.rounds, d.round(&c.Rounds[i]))
+	for _, c := range all {
+		for i := range c.Rounds {
+			d.rounds = append(d.rounds, d.round(&c.Rounds[i]))
+		}
 	}
 	for i := range d.rounds {
 		list := d.rounds[i].answers
@@ -89,6 +93,10 @@ func shippedChip(s chips.Shipped) func(Env) Chip {
 		return newDescribed(e, c)
 	}
 }
+
+// join makes the part anew for one more sensor: another input of the same converter. It has lost its supply by that, as when
+// somebody works at the wiring.
+func (d *described) join(e Env, other *described) Chip { return newDescribed(e, append(d.all[:len(d.all):len(d.all)], other.all...)...) }
 
 // layOut makes the registers that the definition names.
 func (d *described) layOut() {
