@@ -17,6 +17,7 @@ import (
 	"pinhole/sensors/kind"
 	"pinhole/sensors/mock"
 	"pinhole/sensors/onewire"
+	"pinhole/sensors/pipower"
 	"pinhole/sensors/replay"
 	"pinhole/sensors/scd30"
 	"pinhole/sensors/scd4x"
@@ -38,7 +39,7 @@ func Kinds() []kind.Kind {
 	list = append(list, gpio.Kinds()...)
 	list = append(list, aht20.Kinds()...)
 	list = append(list, iio.Kinds()...)
-	list = append(list, hwmon.Kind(), onewire.Kind(), thermal.Kind())
+	list = append(list, hwmon.Kind(), onewire.Kind(), thermal.Kind(), pipower.Kind())
 	list = append(list, bmp180.Kind())
 	slices.SortFunc(list, func(a, b kind.Kind) int { return cmp.Compare(a.Name, b.Name) })
 	return list
