@@ -24,6 +24,7 @@ type Options struct {
 	Hostname string                           // the default of device
 	Dir      string                           // the folder at which relative paths start; absolute. Load fills it in
 	Stdin    io.Reader                        // what Load reads for "-"
+	NoFiles  bool                             // certificates, keys and passwords are not looked at: doctor does that itself
 }
 
 // Load reads and parses the file at path; "-" stands for Options.Stdin, whose relative paths start at the working directory.

@@ -1,0 +1,130 @@
+package doctor
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"pinhole/publisher/aws"
+	"pinhole/publisher/payload"
+	"pinhole/publisher/route"
+	"pinhole/publisher/session"
+)
+
+// large is the size in bytes of the second message, which shows how fast the way is.
+const large = 20000
+
+// checkAck publishes on the configured topic and waits for the acknowledgement. What it publishes is the end of a stream of its own that
+// had no readings, which consumers pass over: twice the same, the second time with spaces behind it, to measure the way's speed.
+func (d *doctor) checkAck(ctx context.Context) []Check {
+	switch b := d.blocked(); {
+	case b != "":
+		return []Check{skipAfter(b)}
+	case d.login.s == nil || d.login.err != nil:
+		return []Check{skip("there is no login to publish with")}
+	}
+	message, err := d.message()
+	if err != nil {
+		return []Check{fail(err.Error(), you, "run `pinhole check`")}
+	}
+	topic := d.p.Topic
+	took, err := d.publish(ctx, d.login.s, message)
+	if err != nil {
+		if ctx.Err() == nil && cut(err) {
+			return []Check{d.denied(ctx, message, err)}
+		}
+		return []Check{d.unacknowledged(err)}
+	}
+	evidence := fmt.Sprintf("acknowledged after %s on %s: a batch without readings", brief(took), topic)
+	again, err := d.publish(ctx, d.login.s, slices.Concat(message, bytes.Repeat([]byte(" "), large-len(message))))
+	if err != nil {
+		return []Check{warn(fmt.Sprintf("%s; of one with %d bytes it was not: %v", evidence, large, err), d.operator(),
+			"does the broker limit the size of messages? A backlog is sent in messages of up to 120000 bytes")}
+	}
+	if extra := again - took; extra > 2*time.Millisecond {
+		evidence += fmt.Sprintf("; %d bytes took %s, about %s/s", large, brief(again), size(int64(large/extra.Seconds())))
+	} else {
+		evidence += fmt.Sprintf("; %d bytes took %s", large, brief(again))
+	}
+	return []Check{ok(evidence)}
+}
+
+// message is the batch to publish.
+func (d *doctor) message() ([]byte, error) {
+	enc, err := payload.New(d.p.Format)
+	if err != nil {
+		return nil, err
+	}
+	enc.Begin(payload.Header{Device: d.c.Device, Stream: newStream(d.now()), End: true})
+	return slices.Clone(enc.Finish()), nil
+}
+
+// newStream makes a UUIDv7 (RFC 9562 section 5.7).
+func newStream(now time.Time) (s [16]byte) {
+	rand.Read(s[:])
+	var ms [8]byte
+	binary.BigEndian.PutUint64(ms[:], uint64(now.UnixMilli()))
+	copy(s[:6], ms[2:])
+	s[6], s[8] = s[6]&0x0f|0x70, s[8]&0x3f|0x80
+	return s
+}
+
+// publish sends a message and waits for its acknowledgement.
+func (d *doctor) publish(ctx context.Context, s *session.Session, message []byte) (time.Duration, error) {
+	done := make(chan error, 1)
+	begin := time.Now()
+	if err := s.Publish(d.p.Topic, 1, message, func(err error) { done <- err }); err != nil {
+		return 0, err
+	}
+	select {
+	case err := <-done:
+		return time.Since(begin), err
+	case <-ctx.Done():
+		return 0, context.Cause(ctx)
+	}
+}
+
+// cut reports whether the broker ended the session without a word.
+func cut(err error) bool {
+	return errors.Is(err, session.ErrHungUp) || errors.Is(err, session.ErrDisconnect)
+}
+
+// denied tells apart a publish that is not allowed from another client that took the session over: it logs in again, waits whether
+// that stands, and publishes once more.
+func (d *doctor) denied(ctx context.Context, message []byte, first error) Check {
+	policy := "allow publishing to " + d.p.Topic
+	if d.p.AWS {
+		policy = fmt.Sprintf("the policy of this device's certificate must allow iot:Publish on arn:aws:iot:%s:ACCOUNT:topic/%s",
+			aws.Region(d.p.Broker.Host), d.p.Topic)
+	}
+	s, err := d.again(ctx, d.login.id)
+	if err != nil {
+		return fail(fmt.Sprintf("the broker hung up on the publish to %s, and then did not take the login again: %v", d.p.Topic, err), d.operator(), policy)
+	}
+	d.hangUp()
+	d.login.s = s
+	if lived, err := d.stands(ctx, s); err != nil {
+		return d.cutOff(ctx, "the session is cut whether something is published or not, the last one after "+brief(lived))
+	}
+	if took, err := d.publish(ctx, s, message); err == nil {
+		return warn(fmt.Sprintf("acknowledged after %s on %s, at the second try; the first connection was cut: %v", brief(took), d.p.Topic, first), network,
+			"something cuts connections now and then; the agent sends again")
+	} else if !cut(err) {
+		return d.unacknowledged(err)
+	}
+	return fail("the broker hangs up on each publish to "+d.p.Topic+", and not before: it does not allow it", d.operator(), policy)
+}
+
+// unacknowledged is the line about a message without an answer.
+func (d *doctor) unacknowledged(err error) Check {
+	c := fail(err.Error(), d.operator(), advice(err))
+	if s := route.StageOf(err); s == route.StageTCP {
+		c.Stage, c.Hint = s, hint(network, advice(err))
+	}
+	return c
+}

@@ -1,0 +1,72 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"pinhole/publisher/route"
+)
+
+// openTunnel finds out which proxy is on the way and prepares the layer that opens a stream through it. Nothing is dialed.
+func (d *doctor) openTunnel() error {
+	if d.proxy != "" {
+		return nil
+	}
+	o := route.ProxyOptions{}
+	switch x := &d.p.Proxy; {
+	case x.URL != nil:
+		p := route.Proxy{URL: x.URL}
+		if x.PasswordFile != "" {
+			p.Password = func() (string, error) { return secret(x.PasswordFile) }
+		}
+		o.List = []route.Proxy{p}
+	case x.Env:
+		o.Env = d.o.Env
+	}
+	plain := d.p.Broker // without TLS of its own: the tunnel alone
+	plain.Scheme, plain.Path = route.MQTT, ""
+	r, err := route.Via(plain, route.TLSOptions{Now: d.now, KeyExchange: route.KeyExchange(d.p.TLS.KeyExchange)}, o)
+	if err != nil {
+		return err
+	}
+	if r.Name != "direct" {
+		d.proxy, d.tunnel = r.Name, r.Dialer
+	}
+	return nil
+}
+
+// checkProxy asks the proxy for a tunnel to the broker.
+func (d *doctor) checkProxy(ctx context.Context) []Check {
+	if err := d.openTunnel(); err != nil {
+		return []Check{fail(err.Error(), you, advice(err))}
+	}
+	if d.proxy == "" {
+		why := "none is used: publisher.proxy is none"
+		if d.p.Proxy.Env {
+			why = "none is used: the environment names none for this broker"
+		}
+		return []Check{skip(why)}
+	}
+	ctx, cancel := context.WithTimeout(ctx, d.o.Limits.Dial)
+	defer cancel()
+	begin := time.Now()
+	conn, err := d.tunnel.DialContext(ctx, "tcp", d.p.Broker.Addr())
+	if err == nil {
+		d.local = hostOf(conn.LocalAddr())
+		conn.Close()
+		return []Check{ok(fmt.Sprintf("%s opens a tunnel to %s in %s", d.proxy, d.p.Broker.Addr(), brief(time.Since(begin))))}
+	}
+	if route.StageOf(err) == route.StageClock {
+		return []Check{d.lateClock(err), skip("see clock")}
+	}
+	who := you
+	if a, found := errors.AsType[*route.ProxyAnswer](err); found && a.Status/100 != 3 && a.Status != http.StatusProxyAuthRequired {
+		who = proxies
+	}
+	c := fail(err.Error(), who, advice(err))
+	c.Stage = route.StageProxy
+	return []Check{c}
+}
