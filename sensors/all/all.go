@@ -9,6 +9,7 @@ import (
 	"pinhole/sensors/aht20"
 	"pinhole/sensors/bme280"
 	"pinhole/sensors/bmp180"
+	"pinhole/sensors/bmp388"
 	"pinhole/sensors/gpio"
 	"pinhole/sensors/host"
 	"pinhole/sensors/htu21d"
@@ -41,6 +42,7 @@ func Kinds() []kind.Kind {
 	list = append(list, iio.Kinds()...)
 	list = append(list, hwmon.Kind(), onewire.Kind(), thermal.Kind(), pipower.Kind())
 	list = append(list, bmp180.Kind())
+	list = append(list, bmp388.Kind())
 	slices.SortFunc(list, func(a, b kind.Kind) int { return cmp.Compare(a.Name, b.Name) })
 	return list
 }

@@ -37,6 +37,7 @@ func all() []chip {
 		{"scd30", newSCD30},
 		{"sgp30", newSGP30},
 		{"sgp40", newSGP40},
+		{"bmp388", newBMP388},
 		{"bmp180", newBMP180},
 	}
 	for _, s := range chips.All() {
