@@ -2,7 +2,9 @@ package doctor
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"syscall"
 
 	"pinhole/publisher/route"
 )
@@ -42,12 +44,13 @@ func (d *doctor) checkConnack(ctx context.Context) []Check {
 // refused is the line about a login that was refused. Under another id than the configured one that is no fault yet.
 func (d *doctor) refused(err error) Check {
 	who := d.operator()
-	switch route.StageOf(err) {
-	case route.StageConnack:
-	case route.StageTCP, route.StageDNS, route.StageProxy:
+	if s := route.StageOf(err); s == route.StageDNS || s == route.StageProxy {
 		who = network
 	}
 	c := fail(err.Error(), who, advice(err))
+	if route.StageOf(err) == route.StageTCP {
+		c = fail("something on the way, or the broker, cuts connections around the login: "+err.Error(), network, "let connections to "+d.target()+" live")
+	}
 	if s := route.StageOf(err); s != "" {
 		c.Stage = s
 	}
@@ -63,14 +66,17 @@ func (d *doctor) refused(err error) Check {
 func (d *doctor) cutOff(ctx context.Context, evidence string) Check {
 	const unique = "give each device a client id of its own (publisher.client_id; it is the device's name unless set), and find the other one"
 	s, err := d.again(ctx, d.ownID())
-	if err == nil {
+	in := err == nil
+	if in {
 		_, err = d.stands(ctx, s)
 		_ = s.Close(ctx) // bounded by itself
-		if err == nil {
-			c := fail(evidence+"; as "+d.ownID()+" it stays: another client uses the same client id", you, unique)
-			c.Stage = route.StageConnack
-			return c
-		}
+	}
+	switch {
+	case err == nil:
+		c := fail(evidence+"; as "+d.ownID()+" it stays: another client uses the same client id", you, unique)
+		c.Stage = route.StageConnack
+		return c
+	case in || route.StageOf(err) == route.StageTCP || errors.Is(err, syscall.ECONNRESET): // after the login, or as soon
 		c := fail(evidence+"; as "+d.ownID()+" as well: something on the way, or the broker, cuts connections", network,
 			"let connections to "+d.target()+" live; the broker's log may know why they end")
 		c.Stage = route.StageTCP

@@ -37,7 +37,7 @@ var faults = []struct {
 	{name: "nothing, TLS 1.2", stage: func(b *bench) { b.fault("tls12") }, note: "TLS 1.2, TLS_ECDHE"},
 	{name: "nothing, columns", stage: func(b *bench) { b.yaml["more"] = "  format: columns\n" }, note: "without readings"},
 	{name: "nothing, senml", stage: func(b *bench) { b.yaml["more"] = "  format: senml\n" }, note: "without readings"},
-	{name: "nothing, slow acks", stage: func(b *bench) { b.fault("slow-ack=200ms") }, note: "acknowledged after 2"},
+	{name: "nothing, slow acks", stage: func(b *bench) { b.fault("slow-ack=200ms") }, note: "acknowledged after"},
 
 	// Names.
 	{name: "NXDOMAIN", stage: func(b *bench) { delete(b.names, awsHost) }, culprit: "dns", note: "does not exist"},
