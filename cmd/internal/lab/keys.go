@@ -43,7 +43,7 @@ func (k *keys) load(dir string) error {
 		return err
 	}
 	values := map[string]string{}
-	for _, line := range strings.Split(string(text), "\n") {
+	for line := range strings.SplitSeq(string(text), "\n") {
 		name, value, _ := strings.Cut(line, "=")
 		values[strings.TrimSpace(name)] = strings.TrimSpace(value)
 	}

@@ -39,7 +39,7 @@ type signature struct {
 
 // verify checks a request's Signature Version 4 from what arrived on the wire, by the specification ("Create a signed AWS API
 // request", AWS IAM user guide) and with nothing of the publisher's code. body is what was sent. secret knows the keys: the secret
-// of an access key and the token that belongs to it. The error is what AWS's message would be about.
+// of an access key and the token that belongs to it. The error says what AWS's message would be about.
 func verify(r *http.Request, body []byte, service string, now time.Time, secret func(key string) (secret, token string, ok bool)) error {
 	rawPath, rawQuery, _ := strings.Cut(r.RequestURI, "?")
 	s, pairs, err := readSignature(r, rawQuery)
@@ -47,23 +47,23 @@ func verify(r *http.Request, body []byte, service string, now time.Time, secret 
 		return err
 	}
 	if s.region != Region || s.service != service {
-		return fmt.Errorf("Credential should be scoped to %s/%s, not %s/%s", Region, service, s.region, s.service)
+		return fmt.Errorf("credential should be scoped to %s/%s, not %s/%s", Region, service, s.region, s.service)
 	}
 	at, err := time.Parse("20060102T150405Z", s.stamp)
 	switch {
 	case err != nil || !strings.HasPrefix(s.stamp, s.day+"T"):
 		return errors.New("the date of the signature is malformed")
 	case at.After(now.Add(maxSkew)):
-		return fmt.Errorf("Signature not yet current: %s is still later than %s", s.stamp, now.UTC().Format("20060102T150405Z"))
+		return fmt.Errorf("signature not yet current: %s is still later than %s", s.stamp, now.UTC().Format("20060102T150405Z"))
 	case at.Add(s.lives).Before(now):
-		return fmt.Errorf("Signature expired: %s is now earlier than %s", s.stamp, now.UTC().Format("20060102T150405Z"))
+		return fmt.Errorf("signature expired: %s is now earlier than %s", s.stamp, now.UTC().Format("20060102T150405Z"))
 	}
 	key, token, ok := secret(s.key)
 	switch {
 	case !ok:
-		return errors.New("The security token included in the request is invalid: unknown access key")
+		return errors.New("the security token included in the request is invalid: unknown access key")
 	case token != s.token:
-		return errors.New("The security token included in the request is invalid")
+		return errors.New("the security token included in the request is invalid")
 	}
 	sum := sha256.New()
 	if s.query {
@@ -94,7 +94,7 @@ func verify(r *http.Request, body []byte, service string, now time.Time, secret 
 		k = h.Sum(nil)
 	}
 	if subtle.ConstantTimeCompare([]byte(hex.EncodeToString(k)), []byte(s.value)) != 1 {
-		return errors.New("The request signature we calculated does not match the signature you provided")
+		return errors.New("the request signature we calculated does not match the signature you provided")
 	}
 	return nil
 }
@@ -104,7 +104,7 @@ func verify(r *http.Request, body []byte, service string, now time.Time, secret 
 func readSignature(r *http.Request, rawQuery string) (s signature, pairs []string, err error) {
 	var credential, names string
 	values := map[string]string{}
-	for _, p := range strings.Split(rawQuery, "&") {
+	for p := range strings.SplitSeq(rawQuery, "&") {
 		if p == "" {
 			continue
 		}
@@ -123,23 +123,23 @@ func readSignature(r *http.Request, rawQuery string) (s signature, pairs []strin
 	sort.Strings(pairs)
 	if s.query = values["X-Amz-Signature"] != ""; s.query {
 		if values["X-Amz-Algorithm"] != "AWS4-HMAC-SHA256" {
-			return s, nil, errors.New("X-Amz-Algorithm must be AWS4-HMAC-SHA256")
+			return s, nil, errors.New("field X-Amz-Algorithm must be AWS4-HMAC-SHA256")
 		}
 		credential, names, s.value = values["X-Amz-Credential"], values["X-Amz-SignedHeaders"], values["X-Amz-Signature"]
 		s.stamp, s.token, s.lives = values["X-Amz-Date"], values["X-Amz-Security-Token"], maxSkew
 		if text, ok := values["X-Amz-Expires"]; ok {
 			n, err := strconv.Atoi(text)
 			if err != nil || n < 1 || n > 7*86400 {
-				return s, nil, errors.New("X-Amz-Expires must be from 1 to 604800")
+				return s, nil, errors.New("field X-Amz-Expires must be from 1 to 604800")
 			}
 			s.lives = time.Duration(n) * time.Second
 		}
 	} else {
 		rest, ok := strings.CutPrefix(r.Header.Get("Authorization"), "AWS4-HMAC-SHA256 ")
 		if !ok {
-			return s, nil, errors.New("Missing Authentication Token")
+			return s, nil, errors.New("missing authentication token")
 		}
-		for _, p := range strings.Split(rest, ",") {
+		for p := range strings.SplitSeq(rest, ",") {
 			switch name, value, _ := strings.Cut(strings.TrimSpace(p), "="); name {
 			case "Credential":
 				credential = value
@@ -156,7 +156,7 @@ func readSignature(r *http.Request, rawQuery string) (s signature, pairs []strin
 	}
 	scope := strings.Split(credential, "/")
 	if len(scope) != 5 || scope[4] != "aws4_request" {
-		return s, nil, errors.New("Credential must be KEY/DAY/REGION/SERVICE/aws4_request")
+		return s, nil, errors.New("credential must be KEY/DAY/REGION/SERVICE/aws4_request")
 	}
 	s.key, s.day, s.region, s.service, s.signed = scope[0], scope[1], scope[2], scope[3], strings.Split(names, ";")
 	return s, pairs, nil

@@ -168,13 +168,13 @@ func TestWhatIsRefused(t *testing.T) {
 			"no profile [field]", ""},
 		{"wss, a clock that is wrong", "wss://" + w.Web(), false, right, late, route.StageClock, "", "the clock"},
 		{"wss, a clock that is ahead", "wss://" + w.Web(), false, right, ahead, route.StageClock, "not yet current", "a right clock"},
-		{"https, a clock that is behind", "https://" + w.Web(), false, right, behind, route.StageClock, "Signature expired", "a right clock"},
+		{"https, a clock that is behind", "https://" + w.Web(), false, right, behind, route.StageClock, "signature expired", "a right clock"},
 		{"wss, path", "wss://" + w.Web() + "/", false, right, time.Now, route.StageWS, `"404 Not Found"`, "/mqtt"},
 		{"wss, provider without a certificate", "wss://" + w.Web(), false, config.AWS{Provider: w.Web(), RoleAlias: "r"}, time.Now, route.StageWS,
 			"403 Forbidden", ""},
 		{"wss, provider not there", "wss://" + w.Web(), true, config.AWS{Provider: publishertest.FreeAddr(t), RoleAlias: "r"}, time.Now, route.StageTCP,
 			"connection refused", ""},
-		{"https, not signed", "https://" + w.Web(), false, config.AWS{}, time.Now, route.StageAck, `"403 Forbidden" (Missing Authentication Token)`, ""},
+		{"https, not signed", "https://" + w.Web(), false, config.AWS{}, time.Now, route.StageAck, `"403 Forbidden" (missing authentication token)`, ""},
 		{"https, elsewhere", "https://" + w.Web() + "/ingest", true, config.AWS{}, time.Now, route.StageAck, `"404 Not Found"`, "publisher.broker"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
