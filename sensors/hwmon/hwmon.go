@@ -43,7 +43,8 @@ func open(b kind.Board, p kind.Params) (*dev, error) {
 	if err != nil {
 		failed := kind.Fail(name, err).(*sensors.Error)
 		if failed.Hint == "" {
-			failed.Hint = "the kernel monitors nothing: add the chip's overlay to /boot/firmware/config.txt and reboot; `dmesg` tells why one fails"
+			failed.Hint = "the kernel monitors nothing: add the chip's overlay to /boot/firmware/config.txt and reboot; " +
+				"`dmesg` tells why one fails"
 		}
 		return nil, failed
 	}
@@ -92,7 +93,8 @@ func (d *dev) value(ctx context.Context, c *channel) (float64, error) {
 		return 0, &sensors.Error{Class: sensors.Timeout, Op: d.name + ": read " + c.name, Err: err}
 	}
 	if c.missing {
-		return 0, &sensors.Error{Class: sensors.Absent, Op: d.name + ": " + c.name, Err: errors.New("the chip has no such channel"), Hint: c.hint}
+		return 0, &sensors.Error{Class: sensors.Absent, Op: d.name + ": " + c.name,
+			Err: errors.New("the chip has no such channel"), Hint: c.hint}
 	}
 	if c.hasFault {
 		fault, err := d.flag(c.fault)

@@ -134,18 +134,23 @@ func TestBroken(t *testing.T) {
 		class  sensors.Class
 		says   string
 	}{
-		{"empty", only, map[string]string{dir + "temp1_input": ""}, sensors.IO, `hwmon: all: read temp1_input: "" is not what belongs there`},
+		{"empty", only,
+			map[string]string{dir + "temp1_input": ""}, sensors.IO, `hwmon: all: read temp1_input: "" is not what belongs there`},
 		{"text", only, map[string]string{dir + "temp1_input": "N/A\n"}, sensors.IO, ""},
 		{"EIO", only, map[string]string{dir + "temp1_input": sim.FailIO}, sensors.IO, "hwmon: all: read temp1_input: input/output error"},
 		{"gone", only, map[string]string{dir + "temp1_input": "-> nowhere"}, sensors.Absent, ""},
 		{"too cold", only, map[string]string{dir + "temp1_input": "-273151\n"}, sensors.Range, ""},
-		{"fault", only, map[string]string{dir + "temp1_fault": "1\n"}, sensors.Range, "hwmon: all: read temp1_fault: the chip reports a fault of this input"},
+		{"fault", only,
+			map[string]string{dir + "temp1_fault": "1\n"},
+			sensors.Range, "hwmon: all: read temp1_fault: the chip reports a fault of this input"},
 		{"odd fault", only, map[string]string{dir + "temp1_fault": "yes\n"}, sensors.IO, ""},
 		{"unreadable fault", only, map[string]string{dir + "temp1_fault": sim.FailIO}, sensors.IO, ""},
 		{"odd alarm", alarm, map[string]string{dir + "fan1_alarm": "2\n"}, sensors.IO, ""},
 		{"empty alarm", alarm, map[string]string{dir + "fan1_alarm": ""}, sensors.IO, ""},
-		{"fan runs backwards", kind.Params{"device": "all", "channels": channels("fan1")}, map[string]string{dir + "fan1_input": "-1\n"}, sensors.Range, ""},
-		{"damp", kind.Params{"device": "all", "channels": channels("humidity1")}, map[string]string{dir + "humidity1_input": "105001\n"}, sensors.Range, ""},
+		{"fan runs backwards", kind.Params{"device": "all", "channels": channels("fan1")},
+			map[string]string{dir + "fan1_input": "-1\n"}, sensors.Range, ""},
+		{"damp", kind.Params{"device": "all", "channels": channels("humidity1")},
+			map[string]string{dir + "humidity1_input": "105001\n"}, sensors.Range, ""},
 		{"missing chip", kind.Params{"device": "lm76"}, nil, sensors.Absent, "hwmon: lm76: find device: there is none"},
 		{"two of a name", kind.Params{"device": "lm75"}, nil, sensors.Wrong, "hwmon: lm75: find device: 2 devices are called so"},
 		{"no channels", kind.Params{"device": "ina226", "channels": channels("temp1")}, nil, sensors.Absent,
@@ -209,22 +214,22 @@ func TestCheck(t *testing.T) {
 		{kind.Params{"device": "x", "channels": channels("")}, "channels[0]"},
 		{kind.Params{"device": "x", "channels": channels("Core 0", "in0_lcrit_alarm")}, ""},
 	} {
-		got := ""
+		var got strings.Builder
 		for _, p := range check(tt.p) {
-			got += p.Key
+			got.WriteString(p.Key)
 			if p.Message == "" || p.Hint == "" {
 				t.Errorf("%+v", p)
 			}
 		}
-		if got != tt.want {
-			t.Errorf("%v: problems in %q, want %q", tt.p, got, tt.want)
+		if got.String() != tt.want {
+			t.Errorf("%v: problems in %q, want %q", tt.p, got.String(), tt.want)
 		}
 	}
 }
 
 // FuzzSense gives a chip any file with any text: what comes out is finite and possible, or an error.
 func FuzzSense(f *testing.F) {
-	for _, name := range []string{"temp1_input", "in0_input", "fan1_input", "power1_input", "in0_lcrit_alarm", "temp_input", "_alarm", "1_input"} {
+	for name := range strings.FieldsSeq("temp1_input in0_input fan1_input power1_input in0_lcrit_alarm temp_input _alarm 1_input") {
 		for _, text := range []string{"25000", "1", "", "-1", "nan", "99999999999999999999999", "0x1", "1 2"} {
 			f.Add(name, []byte(text))
 		}
@@ -241,7 +246,8 @@ func FuzzSense(f *testing.F) {
 			return
 		}
 		m := got[0]
-		if _, ok := m.Quantity.Lookup(); !ok || math.IsNaN(m.Value) || math.IsInf(m.Value, 0) || m.Quantity == sensors.Alarm && m.Value != 0 && m.Value != 1 {
+		if _, ok := m.Quantity.Lookup(); !ok || math.IsNaN(m.Value) || math.IsInf(m.Value, 0) ||
+			m.Quantity == sensors.Alarm && m.Value != 0 && m.Value != 1 {
 			t.Errorf("%q of %q: %s", name, text, show(got))
 		}
 		for _, r := range channelName(m.Channel) {

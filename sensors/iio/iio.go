@@ -53,7 +53,8 @@ func open(b kind.Board, kindName string, p kind.Params) (*dev, error) {
 	if err != nil {
 		failed := kind.Fail(name, err).(*sensors.Error)
 		if failed.Hint == "" {
-			failed.Hint = "the kernel knows no IIO device: add its overlay to /boot/firmware/config.txt and reboot; `dmesg` tells why one fails"
+			failed.Hint = "the kernel knows no IIO device: add its overlay to /boot/firmware/config.txt and reboot; " +
+				"`dmesg` tells why one fails"
 		}
 		return nil, failed
 	}
@@ -137,7 +138,8 @@ func (d *dev) rest(ctx context.Context) bool {
 // compute makes a value of what the files of a channel say.
 func (d *dev) compute(c *channel) (v float64, err error) {
 	if c.missing {
-		return 0, &sensors.Error{Class: sensors.Absent, Op: d.name + ": " + c.name, Err: errors.New("the device has no such channel"), Hint: c.hint}
+		return 0, &sensors.Error{Class: sensors.Absent, Op: d.name + ": " + c.name,
+			Err: errors.New("the device has no such channel"), Hint: c.hint}
 	}
 	if c.processed {
 		v, err = d.number(c.value, c.exp)

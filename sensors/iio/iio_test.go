@@ -186,13 +186,18 @@ func TestBroken(t *testing.T) {
 		want   string // of both channels; or the error's class, and what it must say
 		says   string
 	}{
-		{"empty", kind.Params{"device": "bmp280"}, map[string]string{bmp + "in_temp_input": ""}, "temperature: io, pressure 100653.253906", ""},
-		{"text", kind.Params{"device": "bmp280"}, map[string]string{bmp + "in_temp_input": "error\n"}, "temperature: io, pressure 100653.253906", ""},
-		{"two numbers", kind.Params{"device": "bmp280"}, map[string]string{bmp + "in_temp_input": "1 2\n"}, "temperature: io, pressure 100653.253906", ""},
+		{"empty", kind.Params{"device": "bmp280"},
+			map[string]string{bmp + "in_temp_input": ""}, "temperature: io, pressure 100653.253906", ""},
+		{"text", kind.Params{"device": "bmp280"},
+			map[string]string{bmp + "in_temp_input": "error\n"}, "temperature: io, pressure 100653.253906", ""},
+		{"two numbers", kind.Params{"device": "bmp280"},
+			map[string]string{bmp + "in_temp_input": "1 2\n"}, "temperature: io, pressure 100653.253906", ""},
 		{"gone", kind.Params{"device": "bmp280"}, map[string]string{bmp + "in_temp_input": "-> nowhere"},
 			"temperature: absent, pressure 100653.253906", ""},
-		{"cold", kind.Params{"device": "bmp280"}, map[string]string{bmp + "in_temp_input": "-273160\n"}, "temperature: range, pressure 100653.253906", ""},
-		{"vacuum", kind.Params{"device": "bmp280"}, map[string]string{bmp + "in_pressure_input": "0\n"}, "temperature 25.08, pressure: range", ""},
+		{"cold", kind.Params{"device": "bmp280"},
+			map[string]string{bmp + "in_temp_input": "-273160\n"}, "temperature: range, pressure 100653.253906", ""},
+		{"vacuum", kind.Params{"device": "bmp280"},
+			map[string]string{bmp + "in_pressure_input": "0\n"}, "temperature 25.08, pressure: range", ""},
 		{"EIO", kind.Params{"device": "bmp280"},
 			map[string]string{bmp + "in_temp_input": sim.FailIO, bmp + "in_pressure_input": sim.FailIO},
 			"io", "iio: bmp280: read in_temp_input: input/output error"},
@@ -208,7 +213,8 @@ func TestBroken(t *testing.T) {
 		{"two of a name", kind.Params{"device": "ads1015"}, nil, "wrong", "iio: ads1015: find device: 2 devices are called so"},
 		{"no channels", kind.Params{"device": "bmp280", "channels": channels("voltage7")}, nil, "absent",
 			"iio: bmp280: list channels: there is none to read"},
-		{"no IIO", kind.Params{"device": "bmp280"}, map[string]string{"sys/bus/iio": "-"}, "absent", "iio: bmp280: find device: there is none"},
+		{"no IIO", kind.Params{"device": "bmp280"},
+			map[string]string{"sys/bus/iio": "-"}, "absent", "iio: bmp280: find device: there is none"},
 		{"not a folder", kind.Params{"device": "bmp280"}, map[string]string{"sys/bus/iio/devices": "x"}, "io", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -378,15 +384,15 @@ func TestCheck(t *testing.T) {
 		{kind.Params{"device": "x", "channels": channels("../x")}, "channels[0]"},
 		{kind.Params{"device": "x", "channels": channels("voltage0-voltage1", "accel_x")}, ""},
 	} {
-		got := ""
+		var got strings.Builder
 		for _, p := range check(tt.p) {
-			got += p.Key
+			got.WriteString(p.Key)
 			if p.Message == "" || p.Hint == "" {
 				t.Errorf("%+v", p)
 			}
 		}
-		if got != tt.want {
-			t.Errorf("%v: problems in %q, want %q", tt.p, got, tt.want)
+		if got.String() != tt.want {
+			t.Errorf("%v: problems in %q, want %q", tt.p, got.String(), tt.want)
 		}
 	}
 }

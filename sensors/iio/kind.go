@@ -22,7 +22,8 @@ func general() kind.Kind {
 		Name:    "iio",
 		Summary: "any sensor that the kernel drives through Industrial I/O",
 		Keys: []kind.Key{
-			{Name: "device", Type: kind.String, Help: "the device's name, as in /sys/bus/iio/devices/*/name; what follows an @ may be left out"},
+			{Name: "device", Type: kind.String,
+				Help: "the device's name, as in /sys/bus/iio/devices/*/name; what follows an @ may be left out"},
 			{Name: "label", Type: kind.String, Help: "the device's label, where the device tree gives it one"},
 			{Name: "at", Type: kind.String, Help: "where it is attached, to tell two of a name apart: 1-0076 is address 0x76 of i2c-1"},
 			{Name: "channels", Type: kind.List, Min: new(1.0), Elem: &kind.Key{Name: "channel", Type: kind.String},

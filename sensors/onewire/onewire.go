@@ -34,7 +34,10 @@ const devices = "sys/bus/w1/devices"
 const bulkAbove = 3
 
 // overlay is the hint where there is no bus.
-const overlay = "add dtoverlay=w1-gpio to /boot/firmware/config.txt and reboot (dtoverlay=w1-gpio,gpiopin=N for another pin than GPIO4)"
+const overlay = "add dtoverlay=w1-gpio to /boot/firmware/config.txt and reboot; dtoverlay=w1-gpio,gpiopin=N for another pin than GPIO4"
+
+// wiring is the hint where nothing answers.
+const wiring = "check wiring, power and the pull-up of 4.7 kOhm from the data line to 3V3"
 
 // dev is one opened sensor: a part, or all parts of a bus. It implements sensors.Sensor.
 type dev struct {
@@ -96,8 +99,9 @@ func (d *dev) find(base, bus string, p *part) error {
 		return err
 	}
 	e, _ := errors.AsType[*sensors.Error](err)
-	if path, err := filepath.EvalSymlinks(filepath.Join(base, p.id)); err == nil && filepath.Base(filepath.Dir(path)) != bus {
-		e.Hint = "it is on " + filepath.Base(filepath.Dir(path)) + ": say master: " + strings.TrimPrefix(filepath.Base(filepath.Dir(path)), "w1_bus_master")
+	path, err := filepath.EvalSymlinks(filepath.Join(base, p.id))
+	if other := filepath.Base(filepath.Dir(path)); err == nil && other != bus {
+		e.Hint = "it is on " + other + ": say master: " + strings.TrimPrefix(other, "w1_bus_master")
 	} else if text, err := d.slaves.Read(); err == nil {
 		e.Hint = "the bus has: " + strings.Join(strings.Fields(string(text)), ", ") + "; check wiring and the 4.7 kOhm pull-up"
 	}
@@ -125,7 +129,7 @@ func (d *dev) look() error {
 	}
 	if len(d.parts) == 0 {
 		return &sensors.Error{Class: sensors.Absent, Op: d.name + ": read " + d.slaves.Name(),
-			Err: errors.New("there is no thermometer on the bus"), Hint: "check wiring, power and the pull-up of 4.7 kOhm from the data line to 3V3"}
+			Err: errors.New("there is no thermometer on the bus"), Hint: wiring}
 	}
 	return nil
 }
@@ -170,7 +174,8 @@ func (d *dev) Sense(ctx context.Context) ([]sensors.Measurement, error) {
 // sensePart measures one part, and opens it before if it has come or come back.
 func (d *dev) sensePart(ctx context.Context, p *part) (float64, error) {
 	if err := ctx.Err(); err != nil {
-		return 0, &sensors.Error{Class: sensors.Timeout, Op: p.name, Err: err, Hint: "each part takes up to 750 ms; see the manual on reading many"}
+		return 0, &sensors.Error{Class: sensors.Timeout, Op: p.name, Err: err,
+			Hint: "each part takes up to 750 ms; see the manual on reading many"}
 	}
 	if err := p.open(d.master); err != nil {
 		return 0, err
@@ -180,7 +185,8 @@ func (d *dev) sensePart(ctx context.Context, p *part) (float64, error) {
 	case sensors.ClassOf(err) == sensors.Absent:
 		p.close() // its folder may be another one when it comes back
 	case errors.Is(err, errSilent) && d.converting():
-		return 0, &sensors.Error{Class: sensors.Busy, Op: p.name, Err: errors.New("another program has the bus measure"), Hint: "stop it, or read less often"}
+		return 0, &sensors.Error{Class: sensors.Busy, Op: p.name, Err: errors.New("another program has the bus measure"),
+			Hint: "stop it, or read less often"}
 	}
 	return v, err
 }

@@ -60,7 +60,7 @@ func (p *part) open(master *sysfs.Dir) error {
 	if err != nil {
 		e := kind.Fail(p.name+": open", err).(*sensors.Error)
 		if e.Class == sensors.Absent {
-			e.Err, e.Hint = errors.New("it is not on the bus"), "check wiring, power and the pull-up of 4.7 kOhm from the data line to 3V3"
+			e.Err, e.Hint = errors.New("it is not on the bus"), wiring
 		}
 		return e
 	}
@@ -145,9 +145,11 @@ func (p *part) memory() (float64, error) {
 	case !s.valid:
 		return 0, p.errorf(sensors.CRC, p.slave, errors.New("the checksum is wrong"), noisy)
 	case s.uniform():
-		return 0, p.errorf(sensors.CRC, p.slave, fmt.Errorf("nine times %02x is no answer", s.pad[0]), "the data line is shorted or hangs: check the wiring")
+		return 0, p.errorf(sensors.CRC, p.slave, fmt.Errorf("nine times %02x is no answer", s.pad[0]),
+			"the data line is shorted or hangs: check the wiring")
 	case s.unmeasured(p.family):
-		return 0, p.errorf(sensors.Range, p.slave, errors.New("85 Cel is the value after power-on: the part has lost its power while it measured"),
+		return 0, p.errorf(sensors.Range, p.slave,
+			errors.New("85 Cel is the value after power-on: the part has lost its power while it measured"),
 			"connect its VDD to 3V3 instead of parasite power, or use a stronger pull-up")
 	case p.family == "3b" && s.pad[4]&0x80 != 0:
 		return p.thermocouple(s)
@@ -198,7 +200,7 @@ func (p *part) why(err error) (reason error, answers bool) {
 		return e, false
 	case n == -19: // ENODEV: nobody on the whole line
 		e.Class, e.Err = sensors.Absent, errors.New("nothing on the bus answers")
-		e.Hint = "check wiring, power and the pull-up of 4.7 kOhm from the data line to 3V3"
+		e.Hint = wiring
 	case n == -11: // EAGAIN
 		e.Class, e.Err, e.Hint = sensors.Busy, errors.New("the bus is taken"), "another program reads it: stop that, or read less often"
 	case n < 0: // EIO: the line is fine, and what the part says is not

@@ -66,7 +66,8 @@ func open(b kind.Board, p kind.Params) (*dev, error) {
 		d.zones = append(d.zones, zone{name: name, dir: dir, temp: dir.File("temp")})
 	}
 	if len(d.zones) == 0 {
-		e := &sensors.Error{Class: sensors.Absent, Op: d.name, Err: errors.New("there is no such zone"), Hint: "there are: " + strings.Join(types, ", ")}
+		e := &sensors.Error{Class: sensors.Absent, Op: d.name, Err: errors.New("there is no such zone"),
+			Hint: "there are: " + strings.Join(types, ", ")}
 		if len(types) == 0 {
 			e.Err, e.Hint = errors.New("this machine has no thermal zone"), "virtual machines have none"
 		}
