@@ -14,6 +14,7 @@ import (
 	"pinhole/cmd/pinhole/internal/config"
 	"pinhole/publisher"
 	"pinhole/publisher/aws"
+	"pinhole/publisher/azure"
 	"pinhole/publisher/httppub"
 	"pinhole/publisher/route"
 	"pinhole/publisher/session"
@@ -119,7 +120,7 @@ func (l *linker) mqtt(way *route.Route) dial {
 		}
 		o := session.Options{ClientID: p.ClientID, Username: p.Username, KeepAlive: p.KeepAlive, Log: l.log}
 		if p.PasswordFile != "" {
-			o.Password = func() (string, error) { return password(p.PasswordFile) }
+			o.Password = func() (string, error) { return l.password(way.Broker.Host) }
 		}
 		if p.Presence {
 			o.Will = status.will()
@@ -133,6 +134,15 @@ func (l *linker) mqtt(way *route.Route) dial {
 		}
 		return &live{s, attrs(way.Broker, conn)}, nil
 	}
+}
+
+// password is what the file says; Azure's hubs want one that is made of it.
+func (l *linker) password(host string) (string, error) {
+	text, err := password(l.c.PasswordFile)
+	if err != nil || !azure.IsHub(host) {
+		return text, err
+	}
+	return azure.Password(host, l.c.ClientID, text, l.now())
 }
 
 // https makes a link that posts. signer is nil where the certificate is enough.

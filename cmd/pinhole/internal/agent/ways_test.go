@@ -238,3 +238,21 @@ func TestInTurn(t *testing.T) {
 		call(t.Context(), "mqtts") // that one said nothing about the way
 	})
 }
+
+// TestPasswords: a hub of Azure's gets one that is made anew of the device's key, everybody else what stands in the file.
+func TestPasswords(t *testing.T) {
+	file := publishertest.WriteFile(t, t.TempDir(), "password", []byte("c2VjcmV0\n"))
+	now := time.Unix(1764000000, 0)
+	l := &linker{c: &config.Publisher{ClientID: "x", PasswordFile: file}, now: func() time.Time { return now }}
+	if got, err := l.password("broker.example"); got != "c2VjcmV0" || err != nil {
+		t.Errorf("got %q, %v", got, err)
+	}
+	first, err := l.password("hub.azure-devices.net")
+	if !strings.HasPrefix(first, "SharedAccessSignature sr=hub.azure-devices.net%2Fdevices%2Fx&sig=") || err != nil {
+		t.Errorf("got %q, %v", first, err)
+	}
+	now = now.Add(time.Hour)
+	if second, err := l.password("hub.azure-devices.net"); second == first || err != nil {
+		t.Errorf("the same again: %q, %v", second, err)
+	}
+}
