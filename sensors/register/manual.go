@@ -19,7 +19,8 @@ func manual() kind.Manual {
 			"A formula knows numbers (0x for hex), constants, derived names, + - * / ( ), round(x), floor(x), min(x, y) and max(x, y).",
 			"Believe nothing: give identify where the part has an id, crc where it has a checksum and twice where it has none, min and max " +
 				"from the datasheet, and as canary a register that init has changed from its value after power-on. Without a canary a part " +
-				"whose supply broke goes on with the settings, and the zeros, that it woke up with.",
+				"whose supply broke goes on with the settings, and the zeros, that it woke up with. Look at a ready flag even after a delay: it " +
+				"tells that the measurement began.",
 			"`pinhole check` finds mistakes without hardware; `pinhole read --board sim` tries the definition on a simulated part that is " +
 				"made from it. Neither can know whether the datasheet was read rightly: compare with a second instrument.",
 			"A delay or wait lasts 2 s at most, all of a measurement's 4 s; 32 bytes are written and 64 read at once.",
@@ -50,6 +51,8 @@ definition:
             - {quantity: temperature, bits: 9, type: signed, scale: 0.5, min: -55, max: 125}
   canary:
     - {register: 0x02, bytes: 2, mask: 0xff80, equals: 0x4980}
+  close:
+    - set: {register: 0x01, value: 0x01}
   part:
     runs: {register: 0x01, mask: 0x01, equals: 0}
     power_on:
@@ -78,6 +81,9 @@ definition:
             - {quantity: temperature, type: signed, divisor: 128, min: -55, max: 150, invalid: [0x8000]}
   canary:
     - {register: 0x01, bytes: 2, mask: 0x07fc, equals: 0x0420}
+  part:
+    converts: 125ms
+    clears: [0x00, 0x01]
 `
 
 const exampleSHT3x = `# SHT31: commands of two bytes instead of registers, and a checksum behind each word. (There is a kind sht3x for it.)

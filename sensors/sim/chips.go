@@ -48,6 +48,9 @@ func all() []chip {
 
 // NewChip makes the chip that sensors of a kind talk to, for Plug; nil if there is none.
 func NewChip(kindName string, e Env) Chip {
+	if kindName == "register" {
+		return ownChip(e)
+	}
 	for _, c := range all() {
 		if c.kind == kindName {
 			return c.make(e)

@@ -96,7 +96,9 @@ func shippedChip(s chips.Shipped) func(Env) Chip {
 
 // join makes the part anew for one more sensor: another input of the same converter. It has lost its supply by that, as when
 // somebody works at the wiring.
-func (d *described) join(e Env, other *described) Chip { return newDescribed(e, append(d.all[:len(d.all):len(d.all)], other.all...)...) }
+func (d *described) join(e Env, other *described) Chip {
+	return newDescribed(e, append(d.all[:len(d.all):len(d.all)], other.all...)...)
+}
 
 // layOut makes the registers that the definition names.
 func (d *described) layOut() {
@@ -428,11 +430,20 @@ func (d *described) holds(e *chips.Expect) bool {
 	return v&e.Mask == e.Equals
 }
 
-// attachDescribed puts the part of a sensor of kind register onto the board.
-func (b *Board) attachDescribed(p kind.Params) error {
-	c, problems := chips.Configured(p, nil)
+// ownChip makes the part that a sensor of kind register defines, its keys being e.Params; nil if they are wrong.
+func ownChip(e Env) Chip {
+	c, problems := chips.Configured(e.Params, nil)
 	if problems != nil {
-		return nil // the driver says what is wrong when it opens the part
+		return nil
 	}
-	return b.attachChip(chip{"register", func(e Env) Chip { return newDescribed(e, c) }}, p)
+	return newDescribed(e, c)
+}
+
+// attachDescribed puts the part of a sensor of kind register onto the board. With a wrong definition it finds nobody: the driver says
+// what is wrong when it opens the part.
+func (b *Board) attachDescribed(p kind.Params) error {
+	if _, problems := chips.Configured(p, nil); problems != nil {
+		return nil
+	}
+	return b.attachChip(chip{"register", ownChip}, p)
 }

@@ -89,7 +89,7 @@ func (c *scd4x) command(now time.Time, w []byte) bool {
 	if !c.started.IsZero() {
 		return false
 	}
-	args, n, ok := c.words(w[2:])
+	args, n, ok := c.words(w[min(2, len(w)):])
 	switch command(w) {
 	case 0x21B1: // start_periodic_measurement
 		c.started, c.count, c.fresh = now, 0, false

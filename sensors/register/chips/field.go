@@ -26,18 +26,21 @@ func (b *builder) field(at string, p kind.Params, bytes int) Field {
 	for i, x := range p.List("polynomial") {
 		f.Polynomial = append(f.Polynomial, b.compute(fmt.Sprintf("%s.polynomial[%d]", at, i), x.(string)))
 	}
-	for key, list := range map[string]*[]uint64{"invalid": &f.Invalid, "suspect": &f.Suspect} {
-		for i, x := range p.List(key) {
-			raw := uint64(x.(int64))
-			if f.Bits < 64 && raw>>f.Bits != 0 {
-				b.bad(fmt.Sprintf("%s.%s[%d]", at, key, i), fmt.Sprintf("0x%x does not fit into %d bits", raw, f.Bits), "raw values have the field's width")
-			}
-			*list = append(*list, raw)
-		}
-	}
+	f.Invalid, f.Suspect = b.raws(at+".invalid", p.List("invalid"), f.Bits), b.raws(at+".suspect", p.List("suspect"), f.Bits)
 	b.place(at, p, &f, bytes)
 	b.sense(at, p, &f)
 	return f
+}
+
+func (b *builder) raws(at string, list []any, bits int) (all []uint64) {
+	for i, x := range list {
+		raw := uint64(x.(int64))
+		if raw>>bits != 0 {
+			b.bad(fmt.Sprintf("%s[%d]", at, i), fmt.Sprintf("0x%x does not fit into %d bits", raw, bits), "raw values have the field's width")
+		}
+		all = append(all, raw)
+	}
+	return all
 }
 
 // place finds the field's bits.

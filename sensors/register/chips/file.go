@@ -157,12 +157,13 @@ func (r *reader) object(path string, n *yaml.Node, keys []kind.Key) kind.Params 
 		name, v := n.Content[i], n.Content[i+1]
 		at, path := place{name.Line, name.Column}, join(path, name.Value)
 		k := slices.IndexFunc(keys, func(k kind.Key) bool { return k.Name == name.Value })
+		_, before := r.file.places[path]
 		switch {
 		case name.Kind != yaml.ScalarNode:
 			r.bad(at, path, "a key must be a plain word", "")
 		case k < 0:
 			r.bad(at, path, "unknown key", "known here: "+names(keys))
-		case p.Has(name.Value):
+		case before:
 			r.bad(at, path, "is here for the second time", "keep one of them")
 		default:
 			r.file.places[path] = place{v.Line, v.Column}
@@ -190,7 +191,7 @@ func (r *reader) value(path string, n *yaml.Node, k kind.Key) (x any, ok bool) {
 	}
 	at := place{n.Line, n.Column}
 	if n.Kind != yaml.ScalarNode || n.Tag == "!!null" {
-		r.bad(at, path, "must be a single value", "aliases are not known here")
+		r.bad(at, path, "must be a single value", "aliases are not followed")
 		return nil, false
 	}
 	text, err := strings.TrimSpace(n.Value), error(nil)
