@@ -229,11 +229,6 @@ func (q *Queue) retire() {
 	}
 }
 
-// settled reports whether there is a segment that retire would take.
-func (q *Queue) settled() bool {
-	return len(q.segs) > 0 && q.segs[0] != q.w.seg && !q.acked.Less(q.stop(0))
-}
-
 // emptyTrash removes the files of retired segments; to be called only after the state was saved.
 func (q *Queue) emptyTrash() error {
 	q.mu.Lock()

@@ -8,6 +8,7 @@ package queuetest
 
 import (
 	"io/fs"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -200,9 +201,7 @@ func (d *Disk) apply(e event) {
 	case SyncDir:
 		if !e.fail {
 			d.durable = map[string]int{}
-			for n, i := range d.names {
-				d.durable[n] = i
-			}
+			maps.Copy(d.durable, d.names)
 		}
 		d.pending = nil
 	case Write:
@@ -337,9 +336,7 @@ func (d *Disk) cut(s Survival) {
 		n.live = n.durable
 	}
 	d.names = map[string]int{}
-	for n, i := range d.durable {
-		d.names[n] = i
-	}
+	maps.Copy(d.names, d.durable)
 }
 
 // Kill returns the folder as kill -9 leaves it: the page cache survives.
