@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -130,13 +131,23 @@ func start(t testing.TB, env []string, path string, args ...string) *process {
 	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.log
 	p.cmd.Env = append(os.Environ(), env...)
 	p.cmd.WaitDelay = time.Second
-	if err := p.cmd.Start(); err != nil {
+	// Should the test's process be killed, the kernel ends this one. It watches the thread that started it, which therefore stays
+	// locked until it has ended.
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	started := make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := p.cmd.Start()
+		started <- err
+		if err == nil {
+			p.err = p.cmd.Wait()
+			close(p.ended)
+		}
+	}()
+	if err := <-started; err != nil {
 		t.Fatal(err)
 	}
-	go func() {
-		defer close(p.ended)
-		p.err = p.cmd.Wait()
-	}()
 	t.Cleanup(func() {
 		_ = p.cmd.Process.Kill() // it may have ended by itself
 		<-p.ended
