@@ -19,6 +19,7 @@ import (
 	"pinhole/sensors/mock"
 	"pinhole/sensors/onewire"
 	"pinhole/sensors/pipower"
+	"pinhole/sensors/register"
 	"pinhole/sensors/replay"
 	"pinhole/sensors/scd30"
 	"pinhole/sensors/scd4x"
@@ -38,6 +39,7 @@ func Kinds() []kind.Kind {
 	}
 	list = append(list, bme280.Kinds()...)
 	list = append(list, gpio.Kinds()...)
+	list = append(list, register.Kinds()...)
 	list = append(list, aht20.Kinds()...)
 	list = append(list, iio.Kinds()...)
 	list = append(list, hwmon.Kind(), onewire.Kind(), thermal.Kind(), pipower.Kind())
