@@ -29,6 +29,7 @@ import (
 	"pinhole/sensors/sht4x"
 	"pinhole/sensors/shtc3"
 	"pinhole/sensors/thermal"
+	"pinhole/sensors/veml7700"
 )
 
 // Kinds returns every kind, sorted by name.
@@ -45,6 +46,7 @@ func Kinds() []kind.Kind {
 	list = append(list, hwmon.Kind(), onewire.Kind(), thermal.Kind(), pipower.Kind())
 	list = append(list, bmp180.Kind())
 	list = append(list, bmp388.Kind())
+	list = append(list, veml7700.Kind())
 	slices.SortFunc(list, func(a, b kind.Kind) int { return cmp.Compare(a.Name, b.Name) })
 	return list
 }
