@@ -29,7 +29,7 @@ func (d *desk) tape(n int) string {
 	w := bufio.NewWriter(f)
 	fmt.Fprintln(w, "time,sensor,quantity,unit,value")
 	for i := range n {
-		fmt.Fprintf(w, "%d,s%05d,temperature,Cel,%d.%02d\n", 1764000000000+i, i%tapeSensors, i/100, i%100)
+		fmt.Fprintf(w, "%d,s%05d,temperature,Cel,%d.%02d\n", int64(1764000000000)+int64(i), i%tapeSensors, i/100, i%100)
 	}
 	if err := w.Flush(); err != nil {
 		d.t.Fatal(err)
