@@ -70,12 +70,7 @@ func inTurn(ways []dial, now func() time.Time) dial {
 
 // way makes the way to one address by its scheme.
 func (l *linker) way(b route.Broker) dial {
-	t := l.tls(b)
-	var signer *aws.Signer
-	if l.signed(b) {
-		signer = l.signer()
-		t.Cert, t.Key = "", "" // AWS does not ask for them where requests are signed
-	}
+	t, signer := l.layers(b)
 	via, err := route.Via(b, t, proxies(l.c.Proxy))
 	if err != nil {
 		return func(context.Context) (publisher.Link, error) { return nil, err }
@@ -91,6 +86,16 @@ func (l *linker) way(b route.Broker) dial {
 		via = route.OverWebSocket(via, o)
 	}
 	return l.mqtt(via)
+}
+
+// layers are the settings of TLS for one address, and who signs requests there; nil: nobody.
+func (l *linker) layers(b route.Broker) (t route.TLSOptions, signer *aws.Signer) {
+	t = l.tls(b)
+	if l.signed(b) {
+		signer = l.signer()
+		t.Cert, t.Key = "", "" // AWS does not ask for them where requests are signed
+	}
+	return t, signer
 }
 
 // tls are the settings for one address. A list of ALPN names is meant for MQTT, and no server of WebSockets knows AWS's names.
