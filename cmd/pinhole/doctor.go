@@ -6,7 +6,6 @@ import (
 	"os"
 	"strings"
 
-	"golang.org/x/net/http/httpproxy"
 	"golang.org/x/term"
 
 	"pinhole/cmd/pinhole/internal/cli"
@@ -52,7 +51,7 @@ func examine(ctx context.Context, e *env, from *source, asJSON bool) cli.Code {
 		return e.fail(err)
 	}
 	show := &rounds{e: e, live: !asJSON && e.progress()}
-	o := doctor.Options{Config: c, Built: earliest, Clock: machine.Now, Env: httpproxy.FromEnvironment(), Begin: show.begin}
+	o := doctor.Options{Config: c, Built: earliest, Clock: machine.Now, Env: e.getenv, Begin: show.begin}
 	if !asJSON {
 		o.End = show.line
 	}
@@ -75,23 +74,27 @@ func examine(ctx context.Context, e *env, from *source, asJSON bool) cli.Code {
 
 // invalid reports a configuration that cannot be walked.
 func invalid(e *env, problems []config.Problem, asJSON bool) cli.Code {
-	r := doctor.Result{Culprit: doctor.StageConfig}
-	var lines []string
+	r := doctor.Result{Culprit: doctor.StageConfig, Report: "The configuration is invalid; nothing was tried."}
+	show := &rounds{e: e}
 	for _, p := range problems {
-		short := p
-		short.Hint = ""
-		r.Checks = append(r.Checks, doctor.Check{Stage: doctor.StageConfig, Verdict: doctor.Fail, Evidence: short.String(), Hint: p.Hint})
-		lines = append(lines, p.String())
+		evidence := p
+		evidence.Hint = ""
+		c := doctor.Check{Stage: doctor.StageConfig, Verdict: doctor.Fail, Evidence: evidence.String(), Hint: p.Hint}
+		r.Checks = append(r.Checks, c)
+		if !asJSON {
+			show.line(c)
+		}
 	}
-	r.Report = "The configuration is invalid; nothing was tried."
 	if asJSON {
 		e.printJSON(r)
-		return cli.Invalid
-	}
-	for _, l := range lines {
-		e.logf("%s", l)
 	}
 	return cli.Invalid
+}
+
+// getenv is the environment in the form that package os has it.
+func (e *env) getenv(name string) string {
+	v, _ := e.lookup(name)
+	return v
 }
 
 // progress reports whether somebody watches the standard error.

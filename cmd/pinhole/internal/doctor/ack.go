@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"pinhole/publisher"
 	"pinhole/publisher/aws"
 	"pinhole/publisher/payload"
 	"pinhole/publisher/route"
@@ -25,7 +26,17 @@ func (d *doctor) checkAck(ctx context.Context) []Check {
 	switch b := d.blocked(); {
 	case b != "":
 		return []Check{skipAfter(b)}
-	case d.login.s == nil || d.login.err != nil:
+	case d.failed[route.StageClock]:
+		return []Check{skipAfter(route.StageClock)}
+	case d.key.bad:
+		return []Check{skipAfter(StageKey)}
+	}
+	if d.p.Broker.Scheme == route.HTTPS {
+		if err := d.post(ctx); err != nil {
+			return []Check{d.unacknowledged(err)}
+		}
+	}
+	if d.login.s == nil || d.login.err != nil {
 		return []Check{skip("there is no login to publish with")}
 	}
 	message, err := d.message()
@@ -54,6 +65,15 @@ func (d *doctor) checkAck(ctx context.Context) []Check {
 	return []Check{ok(evidence)}
 }
 
+// post makes the link of an https address. It goes the way only when something is published.
+func (d *doctor) post(ctx context.Context) error {
+	link, err := d.layers.Post(ctx, d.secured())
+	if err == nil {
+		d.login.s = link
+	}
+	return err
+}
+
 // message is the batch to publish.
 func (d *doctor) message() ([]byte, error) {
 	enc, err := payload.New(d.p.Format)
@@ -75,7 +95,9 @@ func newStream(now time.Time) (s [16]byte) {
 }
 
 // publish sends a message and waits for its acknowledgement.
-func (d *doctor) publish(ctx context.Context, s *session.Session, message []byte) (time.Duration, error) {
+func (d *doctor) publish(ctx context.Context, s publisher.Link, message []byte) (time.Duration, error) {
+	ctx, cancel := context.WithTimeout(ctx, d.o.Limits.Ack+time.Second) // the session's own limit comes first
+	defer cancel()
 	done := make(chan error, 1)
 	begin := time.Now()
 	if err := s.Publish(d.p.Topic, 1, message, func(err error) { done <- err }); err != nil {
@@ -123,8 +145,17 @@ func (d *doctor) denied(ctx context.Context, message []byte, first error) Check 
 // unacknowledged is the line about a message without an answer.
 func (d *doctor) unacknowledged(err error) Check {
 	c := fail(err.Error(), d.operator(), advice(err))
-	if s := route.StageOf(err); s == route.StageTCP {
+	switch s := route.StageOf(err); s {
+	case "":
+	case route.StageClock:
+		c = d.lateClock(err)
+	case route.StageTCP, route.StageDNS, route.StageProxy:
 		c.Stage, c.Hint = s, hint(network, advice(err))
+	default:
+		c.Stage = s
+	}
+	if c.Hint == "" {
+		c.Hint = hint(network, "see whether it happens again")
 	}
 	return c
 }

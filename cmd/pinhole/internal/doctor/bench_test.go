@@ -62,7 +62,7 @@ type bench struct {
 func newBench(t *testing.T, host string) *bench {
 	t.Helper()
 	dir := t.TempDir()
-	l, err := lab.Start(lab.Options{Dir: dir, NoLimits: true})
+	l, err := lab.Start(lab.Options{Dir: dir, Web: "127.0.0.1:0", NoLimits: true})
 	if err != nil {
 		t.Fatal(err)
 	}

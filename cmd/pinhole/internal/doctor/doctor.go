@@ -10,12 +10,12 @@ package doctor
 
 import (
 	"context"
+	"log/slog"
 	"net"
 	"net/netip"
 	"time"
 
-	"golang.org/x/net/http/httpproxy"
-
+	"pinhole/cmd/pinhole/internal/agent"
 	"pinhole/cmd/pinhole/internal/config"
 	"pinhole/publisher/route"
 	"pinhole/sensors/clock"
@@ -96,10 +96,10 @@ func (l Limits) complete() Limits {
 // Options say what to examine. Only Config must be set.
 type Options struct {
 	Config *config.Config
-	Built  time.Time          // when the program was built: no clock may undercut it
-	Clock  func() clock.Stamp // nil: the system's, taken as trusted
-	Env    *httpproxy.Config  // what the environment says of proxies; nil: nothing
-	Root   string             // where /dev is; "": /
+	Built  time.Time           // when the program was built: no clock may undercut it
+	Clock  func() clock.Stamp  // nil: the system's, taken as trusted
+	Env    func(string) string // the environment, for AWS's credentials; nil: an empty one
+	Root   string              // where /dev is; "": /
 	Limits Limits
 
 	Begin func(route.Stage) // called before each check; may be nil
@@ -120,6 +120,7 @@ type doctor struct {
 	checks []Check
 	failed map[route.Stage]bool
 
+	layers  agent.Layers // of the agent's way
 	agent   presence     // whether an agent runs here
 	trusted bool         // the clock is
 	key     keyFacts     // of the key check
@@ -131,15 +132,21 @@ type doctor struct {
 	login   loginFacts
 }
 
+func newDoctor(o Options) *doctor {
+	d := &doctor{o: o, c: o.Config, p: &o.Config.Publisher, failed: map[route.Stage]bool{}, tunnel: o.dialer}
+	d.layers = agent.LayersOf(d.c, d.p.Broker, d.now, o.Env, slog.New(slog.DiscardHandler))
+	return d
+}
+
+// stage is one step of the walk.
+type stage struct {
+	name route.Stage
+	run  func(context.Context) []Check
+}
+
 // stages is the walk. A check returns its lines: none, one, or several where it found out about another stage too.
-func (d *doctor) stages() []struct {
-	stage route.Stage
-	run   func(context.Context) []Check
-} {
-	return []struct {
-		stage route.Stage
-		run   func(context.Context) []Check
-	}{
+func (d *doctor) stages() []stage {
+	return []stage{
 		{StageConfig, d.checkConfig},
 		{StageBus, d.checkBus},
 		{StageDisk, d.checkDisk},
@@ -155,6 +162,7 @@ func (d *doctor) stages() []struct {
 		{route.StageWS, d.checkWS},
 		{route.StageConnack, d.checkConnack},
 		{route.StageAck, d.checkAck},
+		{route.StageAck, d.checkRoutes},
 	}
 }
 
@@ -163,6 +171,9 @@ func Run(ctx context.Context, o Options) (Result, error) {
 	o.Limits = o.Limits.complete()
 	if o.Clock == nil {
 		o.Clock = func() clock.Stamp { return clock.Stamp{Wall: time.Now().UnixNano(), Synced: true} }
+	}
+	if o.Env == nil {
+		o.Env = func(string) string { return "" }
 	}
 	if o.Root == "" {
 		o.Root = "/"
@@ -176,14 +187,14 @@ func Run(ctx context.Context, o Options) (Result, error) {
 	if o.disk == nil {
 		o.disk = examine
 	}
-	d := &doctor{o: o, c: o.Config, p: &o.Config.Publisher, failed: map[route.Stage]bool{}, tunnel: o.dialer}
+	d := newDoctor(o)
 	defer d.hangUp()
 	limit, cancel := context.WithTimeout(ctx, o.Limits.All)
 	defer cancel()
 	var culprit *Check
 	for _, s := range d.stages() {
 		if o.Begin != nil {
-			o.Begin(s.stage)
+			o.Begin(s.name)
 		}
 		var lines []Check
 		if limit.Err() != nil {
@@ -194,17 +205,10 @@ func Run(ctx context.Context, o Options) (Result, error) {
 		if ctx.Err() != nil {
 			return Result{Checks: d.checks}, context.Cause(ctx)
 		}
-		for _, c := range lines {
-			if c.Stage == "" {
-				c.Stage = s.stage
+		for _, c := range d.note(s.name, lines) {
+			if c.Verdict == Fail && culprit == nil {
+				culprit = &c
 			}
-			if c.Verdict == Fail {
-				d.failed[c.Stage] = true
-				if culprit == nil {
-					culprit = &c
-				}
-			}
-			d.checks = append(d.checks, c)
 			if o.End != nil {
 				o.End(c)
 			}
@@ -216,6 +220,20 @@ func Run(ctx context.Context, o Options) (Result, error) {
 	}
 	r.Report = d.report(culprit)
 	return r, nil
+}
+
+// note keeps a check's lines, each under the check's own stage if it names no other.
+func (d *doctor) note(stage route.Stage, lines []Check) []Check {
+	for i := range lines {
+		if lines[i].Stage == "" {
+			lines[i].Stage = stage
+		}
+		if lines[i].Verdict == Fail {
+			d.failed[lines[i].Stage] = true
+		}
+	}
+	d.checks = append(d.checks, lines...)
+	return lines
 }
 
 // blocked returns the first stage of the network that failed, "" if none did.

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"pinhole/cmd/internal/lab"
 	"pinhole/publisher/publishertest"
 	"pinhole/publisher/route"
 	"pinhole/sensors/clock"
@@ -198,6 +199,31 @@ var faults = []struct {
 		b.o.disk = func(string) storage { return storage{20 << 20, 8 << 30, nil} }
 	}, note: "no room for"},
 
+	// Other ways than MQTT over TLS.
+	{name: "nothing, wss", host: otherHost, stage: func(b *bench) { b.web("wss://"+otherHost, true) }, note: "agrees to a websocket"},
+	{name: "wss, wrong path", host: otherHost, stage: func(b *bench) { b.web("wss://"+otherHost+"/nowhere", true) }, culprit: "ws", note: "404"},
+	{name: "wss, no credentials", host: otherHost, stage: func(b *bench) { b.web("wss://"+otherHost, false) }, culprit: "ws", note: "no AWS credentials"},
+	{name: "wss, clock two hours ahead", host: otherHost, stage: func(b *bench) {
+		b.web("wss://"+otherHost, true)
+		b.o.Clock = at(time.Now().Add(2*time.Hour), false)
+	}, culprit: "clock"},
+	{name: "wss, filter", host: otherHost, stage: func(b *bench) {
+		b.web("wss://"+otherHost, true)
+		b.yaml["server_name"] = ""
+		b.ports["443"] = filter(b.t, b.lab.Web(), has(otherHost), reset)
+	}, culprit: "tls", note: "server name (SNI)"},
+	{name: "nothing, https", host: otherHost, stage: func(b *bench) { b.web("https://"+otherHost, true) }, note: "acknowledged after"},
+	{name: "https, no credentials", host: otherHost, stage: func(b *bench) { b.web("https://"+otherHost, false) }, culprit: "ack", note: "no AWS credentials"},
+	{name: "a further way works", stage: func(b *bench) {
+		b.ports["443"], b.ports["8443"] = "", b.lab.Web()
+		b.credentials()
+		b.yaml["more"] += "  routes: [\"wss://" + awsHost + ":8443\"]\n"
+	}, culprit: "tcp", note: "further way wss://" + awsHost + ":8443: acknowledged after"},
+	{name: "a further way does not", stage: func(b *bench) {
+		b.credentials()
+		b.yaml["more"] += "  routes: [\"wss://" + awsHost + ":8443\"]\n"
+	}, note: "further way wss://" + awsHost + ":8443: TCP port 8443"},
+
 	// Proxies.
 	{name: "nothing, by proxy", stage: func(b *bench) { b.throughProxy("", nil) }, note: "opens a tunnel"},
 	{name: "name known to the proxy alone", stage: func(b *bench) { delete(b.names, awsHost); b.throughProxy("", nil) }, note: "is resolved by the proxy"},
@@ -238,6 +264,21 @@ func (b *bench) gate(key, value string, block func([]byte) bool, end func(net.Co
 		b.yaml[key] = value
 	}
 	b.ports["443"] = filter(b.t, b.lab.Addr(), block, end)
+}
+
+// web leads the way to the lab's listener for WebSocket and posts. keys: with the credentials that it knows.
+func (b *bench) web(broker string, keys bool) {
+	b.yaml["broker"], b.yaml["alpn"], b.yaml["cert"], b.yaml["key"] = broker, "auto", "", ""
+	b.ports["443"] = b.lab.Web()
+	if keys {
+		b.credentials()
+	} else {
+		b.yaml["more"] += "  aws: {region: " + lab.Region + "}\n"
+	}
+}
+
+func (b *bench) credentials() {
+	b.yaml["more"] += "  aws: {region: " + lab.Region + ", credentials_file: credentials}\n"
 }
 
 // trustedInspection lets the configuration trust the inspection's authority.

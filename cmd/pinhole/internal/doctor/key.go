@@ -37,7 +37,7 @@ func (d *doctor) checkKey(context.Context) []Check {
 
 func (d *doctor) examineKey() Check {
 	t := &d.p.TLS
-	d.key.have = d.p.Broker.Secure() && t.Cert != ""
+	d.key.have = d.p.Broker.Secure() && t.Cert != "" && d.layers.Sign == nil
 	if d.p.PasswordFile != "" {
 		if text, err := os.ReadFile(d.p.PasswordFile); err != nil {
 			return fail(fmt.Sprintf("the password file %s: %v", d.p.PasswordFile, cause(err)), you, "make it readable for the agent's user")
@@ -55,6 +55,8 @@ func (d *doctor) examineKey() Check {
 		}
 	}
 	switch {
+	case d.layers.Sign != nil:
+		return skip("requests are signed with AWS credentials in place of a certificate")
 	case t.Cert != "":
 	case d.p.AWS && d.p.Username == "" && d.p.Broker.Scheme == route.MQTTS:
 		return fail("AWS IoT asks for a client certificate, and none is configured", you, "set publisher.tls.cert and publisher.tls.key")

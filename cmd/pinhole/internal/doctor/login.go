@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"pinhole/publisher"
 	"pinhole/publisher/aws"
 	"pinhole/publisher/route"
 	"pinhole/publisher/session"
@@ -15,9 +16,10 @@ import (
 // loginFacts is what came of the agent's own way, up to the login.
 type loginFacts struct {
 	tried  bool
-	dialed bool  // the stream came about
+	safe   bool  // the TLS session came about
+	dialed bool  // so did the stream that MQTT is spoken on
 	err    error // a *route.Error; nil: s stands, or no login was to be made
-	s      *session.Session
+	s      publisher.Link
 	id     string
 	took   time.Duration // from CONNECT to CONNACK
 	last   time.Time     // of the last CONNECT
@@ -45,24 +47,31 @@ func (d *doctor) enter(ctx context.Context) error {
 		return l.err
 	}
 	l.tried, l.id = true, d.clientID()
-	if d.webSocket() && d.p.AWS { // its address is signed with credentials that are not the doctor's to look for
-		return nil
-	}
-	conn, err := d.dial(ctx)
+	conn, err := d.dial(ctx, d.secured())
 	if err != nil {
 		l.err = d.unmask(ctx, err)
 		return l.err
 	}
-	l.dialed = true
+	l.safe = true
+	d.local = hostOf(conn.LocalAddr())
 	if o, state := &d.tls.out, conn.TLS(); state != nil && o.err != nil { // a server of TLS 1.2 that insists on a certificate
 		o.err, o.state, o.chain = nil, *state, state.PeerCertificates
 	}
-	d.local = hostOf(conn.LocalAddr())
+	if d.webSocket() {
+		conn.Close()
+		if conn, l.err = d.dial(ctx, d.way()); l.err != nil {
+			return l.err
+		}
+	}
+	l.dialed = true
 	if d.key.bad || d.p.Broker.Scheme == route.HTTPS {
 		conn.Close()
 		return nil
 	}
-	l.s, l.took, l.err = d.logIn(ctx, conn, l.id)
+	s, took, err := d.logIn(ctx, conn, l.id)
+	if l.took, l.err = took, err; err == nil {
+		l.s = s
+	}
 	return l.err
 }
 
@@ -99,7 +108,7 @@ func (d *doctor) again(ctx context.Context, id string) (*session.Session, error)
 	if !pause(ctx, time.Until(d.login.last.Add(1200*time.Millisecond))) {
 		return nil, context.Cause(ctx)
 	}
-	conn, err := d.dial(ctx)
+	conn, err := d.dial(ctx, d.way())
 	if err != nil {
 		return nil, err
 	}
@@ -108,7 +117,7 @@ func (d *doctor) again(ctx context.Context, id string) (*session.Session, error)
 }
 
 // stands waits whether a session in which nothing is said stays. It returns how long it lived and why it ended, nil if it stays.
-func (d *doctor) stands(ctx context.Context, s *session.Session) (lived time.Duration, err error) {
+func (d *doctor) stands(ctx context.Context, s publisher.Link) (lived time.Duration, err error) {
 	begin := time.Now()
 	t := time.NewTimer(d.o.Limits.Idle)
 	defer t.Stop()

@@ -68,9 +68,7 @@ func (d *doctor) hello() hello {
 
 // offered lists the ALPN names that the agent offers.
 func (d *doctor) offered() []string {
-	o := d.tlsOptions()
-	o.Cert, o.Key = d.p.TLS.Cert, d.p.TLS.Key
-	return route.NewTLS(d.tunnel, d.p.Broker, o).Protocols()
+	return route.NewTLS(d.tunnel, d.p.Broker, d.layers.TLS).Protocols()
 }
 
 // probe makes one TLS handshake through the tunnel and says nothing on it. No client certificate is shown: what matters is whether

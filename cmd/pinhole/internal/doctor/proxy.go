@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"pinhole/cmd/pinhole/internal/agent"
 	"pinhole/publisher/route"
 )
 
@@ -15,20 +16,9 @@ func (d *doctor) openTunnel() error {
 	if d.proxy != "" {
 		return nil
 	}
-	o := route.ProxyOptions{}
-	switch x := &d.p.Proxy; {
-	case x.URL != nil:
-		p := route.Proxy{URL: x.URL}
-		if x.PasswordFile != "" {
-			p.Password = func() (string, error) { return secret(x.PasswordFile) }
-		}
-		o.List = []route.Proxy{p}
-	case x.Env:
-		o.Env = d.o.Env
-	}
 	plain := d.p.Broker // without TLS of its own: the tunnel alone
 	plain.Scheme, plain.Path = route.MQTT, ""
-	r, err := route.Via(plain, route.TLSOptions{Now: d.now, KeyExchange: route.KeyExchange(d.p.TLS.KeyExchange)}, o)
+	r, err := route.Via(plain, route.TLSOptions{Now: d.now, KeyExchange: d.layers.TLS.KeyExchange}, agent.Proxies(d.c))
 	if err != nil {
 		return err
 	}

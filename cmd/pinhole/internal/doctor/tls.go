@@ -57,6 +57,7 @@ func (d *doctor) checkTLS(ctx context.Context) []Check {
 		return append(lines, d.lateClock(err), skip("see clock"))
 	case s == route.StageTLS:
 		return append(lines, d.tlsFailed(err))
+	case d.login.safe:
 	case s == route.StageClock && d.failed[route.StageClock]:
 		return append(lines, skip("certificates cannot be verified by this clock, see clock"))
 	case s == route.StageClock:
@@ -65,12 +66,10 @@ func (d *doctor) checkTLS(ctx context.Context) []Check {
 		return append(lines, ok("the server answers, and refuses the protocol, see alpn"))
 	case s == route.StageIntercepted && d.tls.out.err != nil:
 		return append(lines, skip("refused by us, see intercepted"))
-	case err != nil && (s == route.StageDNS || s == route.StageTCP || s == route.StageProxy):
-		if d.login.s == nil && !d.login.dialed {
-			c := fail("the way that worked a moment ago does not any more: "+err.Error(), network, advice(err))
-			c.Stage = s
-			return append(lines, c)
-		}
+	case err != nil && isNetwork(s):
+		c := fail("the way that worked a moment ago does not any more: "+err.Error(), network, cmp.Or(advice(err), "try again"))
+		c.Stage = s
+		return append(lines, c)
 	}
 	return append(lines, ok(d.session()))
 }

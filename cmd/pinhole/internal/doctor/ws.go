@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"strings"
 
 	"pinhole/publisher/route"
 )
@@ -15,10 +16,20 @@ func (d *doctor) checkWS(ctx context.Context) []Check {
 		return []Check{skipAfter(b)}
 	}
 	err := d.enter(ctx)
-	if route.StageOf(err) == route.StageWS {
-		return []Check{fail(err.Error(), network, advice(err))}
-	}
-	if !d.login.dialed {
+	switch s := route.StageOf(err); {
+	case s == route.StageClock && d.login.safe:
+		c := d.lateClock(err)
+		return []Check{c, skip("see clock")}
+	case s == route.StageWS || err != nil && d.login.safe && !d.login.dialed:
+		who := network
+		switch {
+		case strings.Contains(err.Error(), "credentials"):
+			who = you
+		case strings.Contains(err.Error(), "the server answered"):
+			who = d.operator()
+		}
+		return []Check{fail(err.Error(), who, advice(err))}
+	case !d.login.dialed:
 		return []Check{skip("no session to look at")}
 	}
 	return []Check{ok("the server agrees to a websocket with subprotocol mqtt")}
