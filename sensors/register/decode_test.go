@@ -116,7 +116,7 @@ func TestStrip(t *testing.T) {
 	if _, _, _, ok := strip(c, nil, b, 2); !ok {
 		t.Errorf("% x", b)
 	}
-	// SMBus 3.1, appendix: a read of a word with its packet error code; MLX90614 datasheet, section 8.4.3.1: 5A 07 -> D2 3A, PEC 30.
+	// A read of a word with its packet error code, the example of MLX90614's datasheet: 5A 07 -> D2 3A, PEC 30.
 	c = &chips.CRC{Bits: 8, Polynomial: 0x07, Group: 2, CoversAddresses: true}
 	o := answer(&chips.Read{At: chips.Register{Number: 7, Bytes: 1}, Bytes: 2, CRC: c}, 0x5A)
 	if _, got, want, ok := strip(c, o.pec, []byte{0xD2, 0x3A, 0x30}, 2); !ok {

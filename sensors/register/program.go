@@ -98,7 +98,7 @@ func answer(r *chips.Read, address byte) op {
 	o := op{step: "read " + title(r.At), code: fetch, w: pointer(r.At, 0), r: make([]byte, r.Size()), read: r,
 		raws: make([]uint64, len(r.Fields)), last: make([]uint64, len(r.Fields))}
 	if r.CRC != nil && r.CRC.CoversAddresses {
-		if len(o.w) > 0 { // SMBus 3.1, section 6.5.5: the address with its direction bit, the command, and the address again
+		if len(o.w) > 0 { // SMBus's Read Word with PEC: the address with its direction bit, the command, and the address again
 			o.pec = append([]byte{address << 1}, o.w...)
 		}
 		o.pec = append(o.pec, address<<1|1)

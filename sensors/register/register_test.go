@@ -69,6 +69,11 @@ func parts() map[string]sensorstest.Suite {
 			Truth:  electric(26, 1.6),
 			Within: map[sensors.Quantity]float64{sensors.Voltage: 0.0041, sensors.Current: 0.00021},
 		},
+		"lps22hb": {
+			Truth: []sim.Still{{sensors.Pressure: 101325, sensors.Temperature: 21.43}, {sensors.Pressure: 26001, sensors.Temperature: -39.9},
+				{sensors.Pressure: 98765.4, sensors.Temperature: 0}, {sensors.Pressure: 125990, sensors.Temperature: 84.9}},
+			Within: map[sensors.Quantity]float64{sensors.Pressure: 0.018, sensors.Temperature: 0.0051},
+		},
 		"tmp102":  {Truth: temperatures(-40, 125), Within: degrees(0.0313)},
 		"tmp117":  {Truth: temperatures(-55, 150), Within: degrees(0.004)},
 		"lm75":    {Truth: temperatures(-55, 125), Within: degrees(0.251), Nameless: true},

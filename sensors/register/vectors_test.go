@@ -37,26 +37,26 @@ func TestVectors(t *testing.T) {
 		answer    string
 		want      float64
 	}{
-		// TMP102, table 3: 12 bits.
+		// TMP102, the table of 12-bit examples.
 		{"tmp102", nil, 0, "\x19\x00", 25}, {"tmp102", nil, 0, "\xFF\xC0", -0.25}, {"tmp102", nil, 0, "\xE7\x00", -25},
 		{"tmp102", nil, 0, "\x64\x00", 100}, {"tmp102", nil, 0, "\x50\x00", 80}, {"tmp102", nil, 0, "\x00\x00", 0},
 		{"tmp102", nil, 0, "\xC9\x00", -55}, {"tmp102", nil, 0, "\xC8\xF0", bad}, {"tmp102", nil, 0, "\x7F\x00", 127},
 		// The end of the scale, 127.9375, is what the part shows for everything above it.
 		{"tmp102", nil, 0, "\x7F\xF0", bad},
-		// LM75, table 1: 9 bits; the bits below differ from maker to maker.
+		// LM75: 9 bits; the bits below differ from maker to maker.
 		{"lm75", nil, 0, "\x19\x00", 25}, {"lm75", nil, 0, "\x19\x7F", 25}, {"lm75", nil, 0, "\x7D\x00", 125}, {"lm75", nil, 0, "\x00\x80", 0.5},
 		{"lm75", nil, 0, "\xFF\x80", -0.5}, {"lm75", nil, 0, "\xE7\x00", -25}, {"lm75", nil, 0, "\xC9\x00", -55}, {"lm75", nil, 0, "\x7D\x80", bad},
-		// LM75A, table 10: 11 bits.
+		// LM75A: 11 bits.
 		{"lm75a", nil, 0, "\x7E\xE0", bad}, {"lm75a", nil, 0, "\x7D\x00", 125}, {"lm75a", nil, 0, "\x19\x00", 25}, {"lm75a", nil, 0, "\x00\x20", 0.125},
 		{"lm75a", nil, 0, "\xFF\xE0", -0.125}, {"lm75a", nil, 0, "\xE7\x20", -24.875}, {"lm75a", nil, 0, "\xC9\x20", -54.875},
-		// TMP117, table 2; 0x8000 is no temperature but the word for none.
+		// TMP117, the table of examples; 0x8000 is no temperature but the word for none.
 		{"tmp117", nil, 0, "\x0C\x80", 25}, {"tmp117", nil, 0, "\xFF\xFF", -0.0078125}, {"tmp117", nil, 0, "\x00\x01", 0.0078125},
 		{"tmp117", nil, 0, "\x32\x00", 100}, {"tmp117", nil, 0, "\xF3\x80", -25}, {"tmp117", nil, 0, "\x80\x00", bad}, {"tmp117", nil, 0, "\x7F\xFF", bad},
-		// MCP9808, section 5.1.3.1: the three flags do not count, the sign is bit 12.
+		// MCP9808: the three flags do not count, the sign is bit 12.
 		{"mcp9808", nil, 0, "\x01\x94", 25.25}, {"mcp9808", nil, 0, "\xC1\x94", 25.25}, {"mcp9808", nil, 0, "\x1F\xFF", -0.0625},
 		{"mcp9808", nil, 0, "\xFE\x6C", -25.25}, {"mcp9808", nil, 0, "\x07\xD0", 125}, {"mcp9808", nil, 0, "\x1D\x80", -40},
 		{"mcp9808", nil, 0, "\x07\xD1", bad}, {"mcp9808", nil, 0, "\x1D\x7F", bad},
-		// HDC1080, section 8.6.1 and 8.6.2.
+		// HDC1080, the formulas of its two registers.
 		{"hdc1080", nil, 0, "\x66\x66\x80\x00", 26}, {"hdc1080", nil, 1, "\x66\x66\x80\x00", 50}, {"hdc1080", nil, 0, "\x00\x01\x00\x01", -40},
 		{"hdc1080", nil, 0, "\x00\x00\x80\x00", bad}, {"hdc1080", nil, 1, "\x66\x66\x00\x00", bad}, {"hdc1080", nil, 1, "\x66\x66\xFF\xFF", 100},
 		// BH1750, page 7: 1000001110010000 is 28067 lx.
@@ -66,23 +66,26 @@ func TestVectors(t *testing.T) {
 		{"mpu6050", nil, 3, "\x40\x00\xC0\x00\x00\x00\x00\x00\x00\x83\xFF\x7D\x00\x00", 36.53}, {"mpu6050", nil, 4, "\x40\x00\xC0\x00\x00\x00\x00\x00\x00\x83\xFF\x7D\x00\x00", 1},
 		{"mpu6050", nil, 5, "\x40\x00\xC0\x00\x00\x00\x00\x00\x00\x83\xFF\x7D\x00\x00", -1}, {"mpu6050", nil, 3, "\x00\x00\x00\x00\x00\x00\xF0\xB0\x00\x00\x00\x00\x00\x00", 25},
 		{"mpu6050", nil, 2, "\x00\x00\x00\x00\x7F\xFF\x00\x00\x00\x00\x00\x00\x00\x00", bad}, {"mpu6050", nil, 6, "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x80\x00", bad},
-		// INA219, table 8: shunt 20 mV (0x07D0), bus 0x5D98, current 0x2710, power 0x1766.
+		// INA219, the worked example: shunt 20 mV (0x07D0), bus 0x5D98, current 0x2710, power 0x1766.
 		{"ina219", ina219, 0, "\x5D\x98", 11.98}, {"ina219", ina219, 0, "\x5D\x9A", 11.98}, {"ina219", ina219, 1, "\x27\x10", 10}, {"ina219", ina219, 2, "\x17\x66", 119.8},
 		{"ina219", ina219, 1, "\xD8\xF0", -10}, {"ina219", nil, 1, "\x7F\xFF", bad},
-		// INA226, table 1: shunt 20 mV, bus 9584 is 11.98 V, calibration 2560, current 10000 is 10 A, power 4792 is 119.82 W.
+		// INA226, the worked example: shunt 20 mV, bus 9584 is 11.98 V, calibration 2560, current 10000 is 10 A, power 4792 is 119.82 W.
 		{"ina226", ina219, 0, "\x25\x70", 11.98}, {"ina226", ina219, 1, "\x27\x10", 10}, {"ina226", ina219, 2, "\x12\xB8", 119.8},
 		{"ina226", ina219, 1, "\xD8\xF0", -10}, {"ina226", ina219, 0, "\x80\x00", bad},
 		{"ina260", nil, 0, "\x25\x80", 12}, {"ina260", nil, 1, "\x27\x10", 12.5}, {"ina260", nil, 1, "\xD8\xF0", -12.5}, {"ina260", nil, 2, "\x04\xD2", 12.34}, {"ina260", nil, 1, "\x7F\xFF", bad},
-		// INA3221, section 8.6: the lowest three bits do not count.
+		// INA3221: the lowest three bits do not count.
 		{"ina3221", nil, 0, "\x2E\xE0", 12}, {"ina3221", nil, 0, "\x2E\xE7", 12}, {"ina3221", nil, 1, "\x27\x10", 0.5}, {"ina3221", nil, 1, "\xD8\xF0", -0.5}, {"ina3221", nil, 1, "\x7F\xF8", bad},
-		// ADS1115, table 3, and 12 bits from the top in the ADS1015.
+		// ADS1115, the table of ideal codes, and 12 bits from the top in the ADS1015.
 		{"ads1115", nil, 0, "\x40\x00", 2.048}, {"ads1115", nil, 0, "\x7F\xFF", bad}, {"ads1115", nil, 0, "\x80\x00", bad}, {"ads1115", nil, 0, "\x7F\xFE", 4.09575},
 		{"ads1115", map[string]string{"full_scale": "0.256V"}, 0, "\x00\x01", 0.000008}, {"ads1115", map[string]string{"full_scale": "6.144V"}, 0, "\xC0\x00", -3.072},
 		{"ads1015", nil, 0, "\x40\x00", 2.048}, {"ads1015", nil, 0, "\x7F\xF0", bad}, {"ads1015", nil, 0, "\x80\x00", bad}, {"ads1015", nil, 0, "\xFF\xF0", -0.002},
-		// ADT7410, table 5.
+		// ADT7410, the table of 16-bit examples.
 		{"adt7410", nil, 0, "\xE4\x80", -55}, {"adt7410", nil, 0, "\xE7\x00", -50}, {"adt7410", nil, 0, "\xF3\x80", -25}, {"adt7410", nil, 0, "\xFF\xFF", -0.0078125}, {"adt7410", nil, 0, "\x00\x01", 0.0078125},
 		{"adt7410", nil, 0, "\x0C\x80", 25}, {"adt7410", nil, 0, "\x19\x00", 50}, {"adt7410", nil, 0, "\x4B\x00", 150}, {"adt7410", nil, 0, "\x4B\x01", bad},
-		// MLX90614, section 8.4.5: 0x3AF7 is 28.75 Cel, 0x27AD -70.01, 0x7FFF 382.19.
+		// LPS22HB: 1010 hPa and 25 Cel, computed from its 4096 a hPa and 100 a Cel.
+		{"lps22hb", nil, 0, "\x00\x20\x3F\xC4\x09", 101000}, {"lps22hb", nil, 1, "\x00\x20\x3F\xC4\x09", 25}, {"lps22hb", nil, 1, "\x00\x20\x3F\x3C\xF6", -25},
+		{"lps22hb", nil, 0, "\x00\x00\x00\x00\x00", bad}, {"lps22hb", nil, 0, "\xFF\xFF\xFF\x00\x00", bad},
+		// MLX90614, the examples of its RAM: 0x3AF7 is 28.75 Cel, 0x27AD -70.01, 0x7FFF 382.19.
 		{"mlx90614", nil, 0, "\xF7\x3A", 28.75}, {"mlx90614", nil, 0, "\xAD\x27", -70.01}, {"mlx90614", nil, 0, "\xFF\x7F", bad}, {"mlx90614", nil, 1, "\x55\x39", 20.39},
 	} {
 		f := shippedChip(t, tt.chip, tt.constants).Fields()[tt.field]
@@ -108,7 +111,7 @@ func TestTMP102Extended(t *testing.T) {
 			t.Errorf("% x: good %v, want %v", answer, got, good)
 		}
 	}
-	// Read as what it is, by a definition for that mode: section 7.5.2.
+	// Read as what it is, by a definition for that mode.
 	f := &chips.Field{Bits: 13, Type: chips.Signed, Order: chips.Big, Scale: 0.0625, Divisor: 1, Min: -55, Max: 150, Decimals: -1}
 	for answer, want := range map[string]float64{"\x0C\x81": 25, "\x4B\x01": 150, "\xF3\x81": -25, "\xFF\xF9": -0.0625} {
 		if got, fault := convert(f, raw(f, []byte(answer))); fault != nil || got != want {

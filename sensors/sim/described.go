@@ -21,6 +21,7 @@ type described struct {
 	addr byte
 
 	store  []cell
+	wakes  []wake
 	rounds []describedRound
 
 	awake   time.Time // it does not answer before
@@ -48,6 +49,13 @@ type describedRound struct {
 	takes   time.Duration
 	flags   []chips.Expect // bits that tell that it is over
 	answers []describedAnswer
+}
+
+// wake is a wait among the steps that prepare the part: bits that get their value by themselves, some time after power-on or after
+// their register was written, as those of a reset do.
+type wake struct {
+	chips.Wait
+	due time.Time
 }
 
 // describedAnswer is a read of the definition.
@@ -100,167 +108,6 @@ func (d *described) join(e Env, other *described) Chip {
 	return newDescribed(e, append(d.all[:len(d.all):len(d.all)], other.all...)...)
 }
 
-// layOut makes the registers that the definition names.
-func (d *described) layOut() {
-	c := d.chip
-	width := 1
-	note := func(r chips.Register, bytes int) {
-		if width = max(width, r.Bytes); r.Bytes > 0 && !c.Part.Flat {
-			d.grow(r.Number, bytes)
-		}
-	}
-	looks := func(list []chips.Expect) {
-		for _, e := range list {
-			note(e.At, e.Bytes)
-		}
-	}
-	doing := func(list []chips.Step) {
-		for _, s := range list {
-			switch {
-			case s.Set != nil:
-				note(s.Set.At, s.Set.Bytes)
-			case s.Wait != nil:
-				note(s.Wait.At, s.Wait.Bytes)
-			case s.Expect != nil:
-				note(s.Expect.At, s.Expect.Bytes)
-			}
-		}
-	}
-	looks(c.Identify)
-	looks(c.Canary)
-	looks(c.Part.PowerOn)
-	doing(c.Init)
-	doing(c.Close)
-	for _, r := range c.Rounds {
-		doing(r.Start)
-		for i := range r.Reads {
-			note(r.Reads[i].At, r.Reads[i].Size())
-		}
-	}
-	if c.Part.Flat {
-		d.grow(0, 1<<(8*width))
-	}
-	for _, list := range [][]chips.Expect{c.Identify, c.Part.PowerOn} { // what power_on says goes last
-		for _, e := range list {
-			if x, from := d.find(e.At.Number, e.Bytes); x != nil {
-				for i := range e.Bytes {
-					x.power[from+i] = byte(e.Equals >> (8 * (e.Bytes - 1 - i)))
-				}
-			}
-		}
-	}
-	for _, e := range c.Identify {
-		d.fix(e.At.Number, e.Bytes, ^uint64(0))
-	}
-}
-
-// grow makes a register of at least so many bytes.
-func (d *described) grow(at, size int) {
-	for i := range d.store {
-		if x := &d.store[i]; x.at == at {
-			for len(x.data) < size {
-				x.data, x.power, x.fixed = append(x.data, 0), append(x.power, 0), append(x.fixed, 0)
-			}
-			return
-		}
-	}
-	d.store = append(d.store, cell{at, make([]byte, size), make([]byte, size), make([]byte, size)})
-}
-
-// find returns the register of a number and where in its bytes it lies; nil if there is none with so many bytes.
-func (d *described) find(number, size int) (x *cell, from int) {
-	if d.chip.Part.Flat && number+size <= len(d.store[0].data) {
-		return &d.store[0], number
-	}
-	for i := range d.store {
-		if x := &d.store[i]; !d.chip.Part.Flat && x.at == number && size <= len(x.data) {
-			return x, 0
-		}
-	}
-	return nil, 0
-}
-
-// fix makes bits of a register read only.
-func (d *described) fix(number, size int, mask uint64) {
-	if x, from := d.find(number, size); x != nil {
-		for i := range size {
-			x.fixed[from+i] |= byte(mask >> (8 * (size - 1 - i)))
-		}
-	}
-}
-
-// round finds out what starts a measurement and what tells its end.
-func (d *described) round(r *chips.Round) describedRound {
-	m := describedRound{takes: d.chip.Part.Converts}
-	var given time.Duration
-	for _, s := range r.Start {
-		switch {
-		case s.Write != nil && given == 0:
-			m.trigger = s.Write
-		case s.Set != nil && given == 0:
-			m.trigger = numberOf(s.Set.At)
-			for i := s.Set.Bytes - 1; i >= 0; i-- {
-				m.trigger = append(m.trigger, byte(s.Set.Value>>(8*i)))
-			}
-		case s.Wait != nil:
-			e := s.Wait.Expect
-			if changes := e.Mask & (e.Equals ^ valueOf(m.trigger, e)); changes != 0 {
-				e.Mask, e.Equals = changes, e.Equals&changes // the others are what was written
-			}
-			m.flags = append(m.flags, e)
-			d.fix(e.At.Number, e.Bytes, e.Mask)
-			given += min(s.Wait.Timeout/2, 3*s.Wait.Every)
-		}
-		given += s.Delay
-	}
-	if m.takes == 0 {
-		m.takes = given * 9 / 10
-	}
-	for i := range r.Reads {
-		read := &r.Reads[i]
-		a := describedAnswer{read: read}
-		if read.At.Bytes > 0 {
-			a.cell, a.from = d.find(read.At.Number, read.Size())
-			for i := range read.Size() {
-				if a.cell != nil {
-					a.cell.fixed[a.from+i] = 0xFF
-				}
-			}
-		} else {
-			size := read.Size()
-			a.cell = &cell{-1, make([]byte, size), make([]byte, size), nil}
-		}
-		for _, f := range read.Fields {
-			place := d.env.Place
-			if f.Channel != "" {
-				place += "." + f.Channel
-			}
-			a.names = append(a.names, place)
-		}
-		m.answers = append(m.answers, a)
-	}
-	return m
-}
-
-// valueOf is what the trigger writes into the register that e looks at; what e wants if it writes another.
-func valueOf(trigger []byte, e chips.Expect) (v uint64) {
-	number := numberOf(e.At)
-	if len(trigger) != len(number)+e.Bytes || !bytes.HasPrefix(trigger, number) {
-		return e.Equals
-	}
-	for _, b := range trigger[len(number):] {
-		v = v<<8 | uint64(b)
-	}
-	return v
-}
-
-func numberOf(r chips.Register) []byte {
-	if r.Bytes == 2 {
-		return []byte{byte(r.Number >> 8), byte(r.Number)}
-	}
-	return []byte{byte(r.Number)}
-}
-
 // Power puts every register to its state after power-on.
 func (d *described) Power(now time.Time) {
 	d.awake = now.Add(d.chip.Startup * 9 / 10)
@@ -275,6 +122,9 @@ func (d *described) Power(now time.Time) {
 				d.seal(a)
 			}
 		}
+	}
+	for i := range d.wakes {
+		d.wakes[i].due = d.awake.Add(d.wakes[i].Timeout / 2)
 	}
 	d.settle(d.awake)
 }
@@ -317,6 +167,11 @@ func (d *described) write(now time.Time, w []byte) {
 				keep := x.fixed[from+at]
 				x.data[from+at] = x.data[from+at]&keep | b&^keep
 			}
+		}
+	}
+	for i := range d.wakes {
+		if k := &d.wakes[i]; k.At.Number == d.pointer && len(w) > width {
+			k.due = now.Add(k.Timeout / 2)
 		}
 	}
 	for i := range d.rounds {
@@ -381,25 +236,36 @@ func (d *described) read(r []byte, bare bool) {
 
 // flag sets the bits that tell that a measurement is over, or their opposite.
 func (d *described) flag(m *describedRound, over bool) {
-	for _, e := range m.flags {
-		x, from := d.find(e.At.Number, e.Bytes)
-		if x == nil {
-			continue
-		}
-		v := e.Equals
+	for i := range m.flags {
+		v := m.flags[i].Equals
 		if !over {
 			v = ^v
 		}
-		for i := range e.Bytes {
-			shift := 8 * (e.Bytes - 1 - i)
-			mask := byte(e.Mask >> shift)
-			x.data[from+i] = x.data[from+i]&^mask | byte(v>>shift)&mask
-		}
+		d.impose(&m.flags[i], v)
+	}
+}
+
+// impose gives the bits that e looks at the value that they have in v.
+func (d *described) impose(e *chips.Expect, v uint64) {
+	x, from := d.find(e.At.Number, e.Bytes)
+	if x == nil {
+		return
+	}
+	for i := range e.Bytes {
+		shift := 8 * (e.Bytes - 1 - i)
+		mask := byte(e.Mask >> shift)
+		x.data[from+i] = x.data[from+i]&^mask | byte(v>>shift)&mask
 	}
 }
 
 // settle ends what has had its time.
 func (d *described) settle(now time.Time) {
+	for i := range d.wakes {
+		if k := &d.wakes[i]; !k.due.IsZero() && !now.Before(k.due) {
+			d.impose(&k.Expect, k.Equals)
+			k.due = time.Time{}
+		}
+	}
 	if d.busy != nil && !now.Before(d.done) {
 		d.measure(d.busy, d.began)
 		d.flag(d.busy, true)

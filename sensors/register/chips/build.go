@@ -55,12 +55,16 @@ func or(p kind.Params, key string, def int64) int64 {
 	return def
 }
 
-// formula computes a key's formula, def if it is absent.
+// formula computes a key's formula, def if it is absent or wrong.
 func (b *builder) formula(at string, p kind.Params, key string, def float64) float64 {
 	if !p.Has(key) {
 		return def
 	}
-	return b.compute(at+"."+key, p.String(key))
+	before := len(b.problems)
+	if v := b.compute(at+"."+key, p.String(key)); len(b.problems) == before {
+		return v
+	}
+	return def
 }
 
 func (b *builder) compute(at, text string) float64 {

@@ -107,7 +107,7 @@ func (b *builder) names(p kind.Params, given map[string]string) {
 		m := x.(kind.Params)
 		at := fmt.Sprintf("derived[%d]", i)
 		if b.newName(at, m.String("name")) {
-			b.known[m.String("name")] = b.formula(at, m, "value", 0)
+			b.known[m.String("name")] = b.formula(at, m, "value", 1)
 		}
 	}
 }
