@@ -165,6 +165,9 @@ func (d *desk) account() judge.Report {
 func (d *desk) finish() judge.Report {
 	d.t.Helper()
 	d.live.stop()
+	if d.lab != nil { // what the agent wrote last may still be on its way through the lab
+		await(d.t, 10*time.Second, "the lab has read to the end of the connection", func() bool { return len(d.lab.Peers()) == 0 })
+	}
 	ended := d.acct.Totals().Ended
 	r := d.account()
 	if last := r.Streams[len(r.Streams)-1]; !last.Ended || ended == 0 {

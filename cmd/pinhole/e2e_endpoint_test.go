@@ -32,9 +32,7 @@ func TestE2EFormats(t *testing.T) {
 			d.run(d.configure(settings{sensors: mixed, more: fmt.Sprintf("format: %s\nqos: %d", c.format, c.qos)}))
 			d.arrived(20*time.Second, 300)
 			d.checkWhole(d.finish())
-			if d.closed("DISCONNECT") != 1 {
-				t.Error("the clean stop did not send DISCONNECT")
-			}
+			await(t, 10*time.Second, "the clean stop's DISCONNECT", func() bool { return d.closed("DISCONNECT") == 1 })
 		})
 	}
 }
