@@ -16,7 +16,7 @@ run() { # name, command...
 	"$@" >"$log" 2>&1 || status=$?
 	grep -hE '^\s*--- SKIP|^\s+\S+_test\.go:[0-9]+: skip' "$log" | sort -u >>"$log.skip" || true
 	if [ $status -ne 0 ]; then
-		cat "$log"
+		grep -vE '^ *(=== (RUN|CONT|PAUSE|NAME) |--- PASS: |PASS$)' "$log" || true
 		echo "test: failed: $*" >&2
 		exit $status
 	fi
