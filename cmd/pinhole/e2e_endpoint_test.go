@@ -65,7 +65,7 @@ func TestE2EKeepsToTheRates(t *testing.T) {
 	d.run(config)
 	d.await(20*time.Second, "the backlog", func() bool { return d.queue(config).Readings >= rows })
 	d.gate.set(false)
-	d.arrived(60*time.Second, rows)
+	d.await(60*time.Second, "the backlog at the lab", func() bool { return d.acct.Totals().Readings >= rows })
 	d.finish()
 	if s := d.lab.Stats(); s.Discarded > 0 || s.Publishes < rows/3 {
 		t.Errorf("the lab discarded %d of %d messages", s.Discarded, s.Publishes)
