@@ -29,6 +29,7 @@ import (
 	"pinhole/sensors/sht4x"
 	"pinhole/sensors/shtc3"
 	"pinhole/sensors/thermal"
+	"pinhole/sensors/tsl2561"
 	"pinhole/sensors/tsl2591"
 	"pinhole/sensors/veml7700"
 )
@@ -49,6 +50,7 @@ func Kinds() []kind.Kind {
 	list = append(list, bmp388.Kind())
 	list = append(list, veml7700.Kind())
 	list = append(list, tsl2591.Kind())
+	list = append(list, tsl2561.Kind())
 	slices.SortFunc(list, func(a, b kind.Kind) int { return cmp.Compare(a.Name, b.Name) })
 	return list
 }
