@@ -22,8 +22,9 @@ func doctorCommand() command {
 		detail: "One line a check, in the order of a reading's way: config bus disk queue clock key dns tcp proxy tls alpn intercepted connack ack;\n" +
 			"below it who can mend it and how. At the end a text for a mail to those who run the network. It takes a minute at most.\n\n" +
 			"It publishes two messages on publisher.topic, each the end of a stream of its own without readings (\"readings\":[],\"end\":true),\n" +
-			"which consumers pass over: what the agent has stored or sent is not touched. It logs in with publisher.client_id if no agent\n" +
-			"runs here; otherwise with that and -doctor behind it, so that the agent keeps its session: a policy may refuse that id.\n\n" +
+			"which consumers pass over, the second padded with spaces to 20000 bytes to measure the way's speed. What the agent has stored or\n" +
+			"sent is not touched. It logs in with publisher.client_id if no agent runs here; otherwise with that and -doctor behind it, so\n" +
+			"that the agent keeps its session: a policy may refuse that id.\n\n" +
 			"Run it as the agent's user: sudo -u pinhole pinhole doctor. The exit code is 4 if something fails.",
 		group: groupSetUp,
 		setup: func(f *flags) runner {

@@ -42,7 +42,7 @@ const (
 // TestMain lets many walks go at the same time: they wait for most of their lives.
 func TestMain(m *testing.M) {
 	flag.Parse()
-	flag.Set("test.parallel", "12")
+	flag.Set("test.parallel", "24")
 	os.Exit(m.Run())
 }
 
@@ -78,7 +78,7 @@ func newBench(t *testing.T, host string) *bench {
 	b.o.Clock = func() clock.Stamp { return clock.Stamp{Wall: time.Now().UnixNano(), Synced: true} }
 	b.o.Built = clock.Built("")
 	b.o.Root = t.TempDir()
-	b.o.Limits = Limits{DNS: 800 * time.Millisecond, TCP: 800 * time.Millisecond, Hello: 1200 * time.Millisecond, Dial: 6 * time.Second,
+	b.o.Limits = Limits{DNS: 800 * time.Millisecond, TCP: 800 * time.Millisecond, Hello: 1200 * time.Millisecond, Dial: 4 * time.Second,
 		Connack: time.Second, Ack: time.Second, Idle: 300 * time.Millisecond}
 	return b
 }

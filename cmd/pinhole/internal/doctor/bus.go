@@ -34,7 +34,7 @@ func (d *doctor) checkBus(context.Context) []Check {
 		}
 	}
 	if len(order) == 0 {
-		return []Check{ok("no sensor needs a bus or a line")}
+		return []Check{ok("no sensor needs an I2C or 1-Wire bus or a GPIO line")}
 	}
 	var lines []Check
 	for _, dev := range order {
@@ -52,11 +52,13 @@ func (d *doctor) checkBus(context.Context) []Check {
 	return lines
 }
 
-// devices lists what a sensor needs in /dev: an I2C bus, or a GPIO chip, which one is known to its driver alone.
+// devices lists what a sensor needs: an I2C bus, a 1-Wire bus, or a GPIO chip, which one is known to its driver alone.
 func devices(s config.Sensor) (list []string) {
 	if s.Kind.Bus != nil {
 		if n, found := strings.CutPrefix(s.Kind.Bus(s.Params), "i2c-"); found {
 			list = append(list, "dev/i2c-"+n)
+		} else if n, found := strings.CutPrefix(s.Kind.Bus(s.Params), "w1-"); found {
+			list = append(list, "sys/bus/w1/devices/w1_bus_master"+n)
 		}
 	}
 	if slices.ContainsFunc(s.Kind.Keys, func(k kind.Key) bool { return k.Type == kind.Pin && s.Params.Has(k.Name) }) {
@@ -84,6 +86,8 @@ func (d *doctor) checkDevice(pattern, sensors string) Check {
 	}
 	needs := fmt.Sprintf("%s (for %s)", name, sensors)
 	switch {
+	case errors.Is(err, fs.ErrNotExist) && strings.HasPrefix(pattern, "sys/"):
+		return fail(needs+" does not exist", you, "switch 1-Wire on: dtoverlay=w1-gpio in /boot/firmware/config.txt, then restart the board")
 	case errors.Is(err, fs.ErrNotExist) && name == "/dev/i2c-1":
 		return fail(needs+" does not exist", you, "switch I2C on: sudo raspi-config nonint do_i2c 0, or dtparam=i2c_arm=on in config.txt, "+
 			"then sudo modprobe i2c-dev; the board then needs a restart")
@@ -105,7 +109,11 @@ func (d *doctor) checkDevice(pattern, sensors string) Check {
 	return fail(fmt.Sprintf("%s cannot be opened: %v", needs, cause(err)), you, "see the kernel's messages: dmesg")
 }
 
+// openDevice opens a device as its driver does; of a folder it is enough that it is there.
 func openDevice(path string) error {
+	if info, err := os.Stat(path); err != nil || info.IsDir() {
+		return err
+	}
 	f, err := os.OpenFile(path, os.O_RDWR|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return err

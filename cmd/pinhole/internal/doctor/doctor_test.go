@@ -19,23 +19,28 @@ import (
 
 // TestBooksStayClean: what the doctor publishes is a whole stream without readings, in every format, for a judge who counts.
 func TestBooksStayClean(t *testing.T) {
+	t.Parallel()
 	for _, format := range []string{"json", "columns", "senml"} {
-		b := newBench(t, awsHost)
-		b.yaml["more"] = "  format: " + format + "\n"
-		if r := b.run(); !r.OK {
-			t.Fatal(show(r))
-		}
-		if err := b.lab.Judge().Report().Err(); err != nil {
-			t.Errorf("%s: %v", format, err)
-		}
-		if total := b.lab.Judge().Totals(); total.Readings != 0 || b.lab.Stats().Publishes != 2 {
-			t.Errorf("%s: %+v, %+v", format, total, b.lab.Stats())
-		}
+		t.Run(format, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t, awsHost)
+			b.yaml["more"] = "  format: " + format + "\n"
+			if r := b.run(); !r.OK {
+				t.Fatal(show(r))
+			}
+			if err := b.lab.Judge().Report().Err(); err != nil {
+				t.Error(err)
+			}
+			if total := b.lab.Judge().Totals(); total.Readings != 0 || b.lab.Stats().Publishes != 2 {
+				t.Errorf("%+v, %+v", total, b.lab.Stats())
+			}
+		})
 	}
 }
 
 // TestBesideAnAgent: the agent's client id and queue are left alone, and what is refused to another id is no fault.
 func TestBesideAnAgent(t *testing.T) {
+	t.Parallel()
 	for _, fault := range []string{"", "connack=2", "not-active"} {
 		t.Run(fault, func(t *testing.T) {
 			t.Parallel()
@@ -62,6 +67,7 @@ func TestBesideAnAgent(t *testing.T) {
 
 // TestNothingIsLeftBehind: a walk leaves the queue's folder as it was.
 func TestNothingIsLeftBehind(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, awsHost)
 	b.o.Config = b.config()
 	b.run()
@@ -73,6 +79,7 @@ func TestNothingIsLeftBehind(t *testing.T) {
 
 // TestTimeIsBounded: with no time left the rest is skipped, and says so; the culprit found before stays.
 func TestTimeIsBounded(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, awsHost)
 	b.fault("no-connack")
 	b.o.Limits = Limits{All: 1500 * time.Millisecond}
@@ -88,6 +95,7 @@ func TestTimeIsBounded(t *testing.T) {
 
 // TestInterrupted: Ctrl-C ends a walk at once.
 func TestInterrupted(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, awsHost)
 	b.names[awsHost] = []string{"silent"}
 	b.o.Limits = Limits{}
@@ -108,6 +116,7 @@ func TestInterrupted(t *testing.T) {
 
 // TestFullDisk fills a real file system, where the test may mount one.
 func TestFullDisk(t *testing.T) {
+	t.Parallel()
 	if os.Geteuid() != 0 {
 		t.Skip("only root may mount a file system")
 	}
@@ -132,6 +141,7 @@ func TestFullDisk(t *testing.T) {
 
 // TestDamagedQueue: what the card has lost is a warning, and the network is examined all the same.
 func TestDamagedQueue(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, awsHost)
 	b.o.Config = b.config()
 	dir := agent.QueueDir(b.o.Config)
@@ -150,6 +160,7 @@ func TestDamagedQueue(t *testing.T) {
 
 // TestSimulatedBoard needs no bus.
 func TestSimulatedBoard(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, awsHost)
 	b.yaml["board"], b.yaml["sensors"] = config.Sim, "[{name: air, kind: bme280}]"
 	if r := b.run(); !r.OK || !strings.Contains(show(r), "the board is simulated") {

@@ -158,7 +158,11 @@ var faults = []struct {
 	{name: "CONNACK 1", stage: func(b *bench) { b.fault("connack=1") }, culprit: "connack", note: "MQTT 3.1.1"},
 	{name: "CONNACK 2", stage: func(b *bench) { b.fault("connack=2") }, culprit: "connack", note: "client id"},
 	{name: "CONNACK 3", stage: func(b *bench) { b.fault("connack=3") }, culprit: "connack", note: "not available"},
-	{name: "CONNACK 4", stage: func(b *bench) { b.fault("connack=4") }, culprit: "connack", note: "user name or password"},
+	{name: "CONNACK 4", stage: func(b *bench) {
+		b.fault("connack=4")
+		b.yaml["more"] = "  username: user\n  password_file: mqtt.pw\n"
+		publishertest.WriteFile(b.t, b.dir, "mqtt.pw", []byte(canary))
+	}, culprit: "connack", note: "user name or password"},
 	{name: "CONNACK 5", stage: func(b *bench) { b.fault("connack=5") }, culprit: "connack", note: "may not log in"},
 	{name: "CONNACK 7", stage: func(b *bench) { b.fault("connack=7") }, culprit: "connack", note: "return code 7"},
 	{name: "client id in use elsewhere", stage: func(b *bench) { b.rival(); b.o.Limits.Idle = time.Second }, culprit: "connack",
@@ -169,7 +173,7 @@ var faults = []struct {
 	{name: "policy denies publish", stage: func(b *bench) { b.fault("deny-publish") }, culprit: "ack",
 		note: "arn:aws:iot:eu-west-1:ACCOUNT:topic/pinhole/pi-7/readings"},
 	{name: "mute acks", stage: func(b *bench) { b.fault("mute-ack") }, culprit: "ack", note: "no PUBACK in time"},
-	{name: "one cut", stage: func(b *bench) { b.fault("deny-publish*3") }, note: "at the second try"},
+	{name: "one cut", stage: func(b *bench) { b.fault("deny-publish*4") /* TCP alone, TLS alone twice, the login */ }, note: "at the second try"},
 
 	// The board.
 	{name: "bus missing", stage: func(b *bench) { b.yaml["sensors"] = "[{name: air, kind: bme280}]" }, culprit: "bus", note: "raspi-config"},
@@ -185,6 +189,11 @@ var faults = []struct {
 			publishertest.WriteFile(b.t, b.o.Root, f, nil)
 		}
 	}, note: "can be used: /dev/i2c-1, /dev/gpiochip*"},
+	{name: "no 1-Wire", stage: func(b *bench) { b.yaml["sensors"] = "[{name: tank, kind: onewire}]" }, culprit: "bus", note: "dtoverlay=w1-gpio"},
+	{name: "1-Wire is there", stage: func(b *bench) {
+		b.yaml["sensors"] = "[{name: tank, kind: onewire}]"
+		os.MkdirAll(filepath.Join(b.o.Root, "sys/bus/w1/devices/w1_bus_master1"), 0o755)
+	}, note: "w1_bus_master1"},
 	{name: "disk full", stage: func(b *bench) {
 		b.o.disk = func(string) storage {
 			return storage{0, 8 << 30, &fs.PathError{Op: "write", Path: "x", Err: syscall.ENOSPC}}
@@ -351,6 +360,7 @@ func (b *bench) throughProxy(answer string, password []byte) {
 
 // TestCulprits stages every fault and wants its first culprit, with no false one before it.
 func TestCulprits(t *testing.T) {
+	t.Parallel()
 	for _, f := range faults {
 		t.Run(f.name, func(t *testing.T) {
 			t.Parallel()

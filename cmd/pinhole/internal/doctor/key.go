@@ -74,7 +74,8 @@ func (d *doctor) examineKey() Check {
 func mend(err error) string {
 	switch what := advice(err); {
 	case errors.Is(err, fs.ErrNotExist):
-		return "put the file there, or name the right one; a relative path starts at the configuration's folder"
+		return "put the file there, or name the right one; a relative path starts at the configuration's folder, and systemd's credentials are " +
+			"for the service alone"
 	case errors.Is(err, fs.ErrPermission):
 		return what + "; or run this as the agent's user"
 	case what != "":

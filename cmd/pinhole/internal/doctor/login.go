@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"pinhole/publisher"
@@ -36,8 +37,9 @@ func (d *doctor) clientID() string {
 	return d.ownID()
 }
 
+// ownID is a client id that is nobody else's.
 func (d *doctor) ownID() string {
-	return d.p.ClientID[:min(len(d.p.ClientID), aws.MaxClientID-len(suffix))] + suffix
+	return strings.ToValidUTF8(d.p.ClientID[:min(len(d.p.ClientID), aws.MaxClientID-len(suffix))], "") + suffix
 }
 
 // enter goes the way of the agent once and returns what stopped it.
@@ -57,11 +59,15 @@ func (d *doctor) enter(ctx context.Context) error {
 	if o, state := &d.tls.out, conn.TLS(); state != nil && o.err != nil { // a server of TLS 1.2 that insists on a certificate
 		o.err, o.state, o.chain = nil, *state, state.PeerCertificates
 	}
-	if d.webSocket() {
-		conn.Close()
-		if conn, l.err = d.dial(ctx, d.way()); l.err != nil {
+	if d.p.Broker.Secure() && !d.key.bad {
+		if l.err = d.objection(conn); l.err != nil {
+			conn.Close()
 			return l.err
 		}
+	}
+	conn.Close()
+	if conn, l.err = d.dial(ctx, d.way()); l.err != nil {
+		return l.err
 	}
 	l.dialed = true
 	if d.key.bad || d.p.Broker.Scheme == route.HTTPS {
@@ -73,6 +79,19 @@ func (d *doctor) enter(ctx context.Context) error {
 		l.s = s
 	}
 	return l.err
+}
+
+// objection listens on a fresh TLS session for what the server has against the client's certificate. With TLS 1.3 that comes after the
+// handshake, and a client that speaks first may meet the reset that follows before it has read the alert.
+func (d *doctor) objection(conn *route.Conn) error {
+	wait := min(max(4*d.tls.out.took, 150*time.Millisecond), time.Second)
+	_ = conn.SetReadDeadline(time.Now().Add(wait)) // a failure shows in Read
+	var b [1]byte
+	_, err := conn.Read(b[:])
+	if route.StageOf(err) == route.StageTLS {
+		return err
+	}
+	return nil
 }
 
 // unmask looks closer at a server that nobody knows.
