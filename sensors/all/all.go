@@ -8,6 +8,7 @@ import (
 
 	"pinhole/sensors/aht20"
 	"pinhole/sensors/bme280"
+	"pinhole/sensors/bme680"
 	"pinhole/sensors/bmp180"
 	"pinhole/sensors/bmp388"
 	"pinhole/sensors/gpio"
@@ -51,6 +52,7 @@ func Kinds() []kind.Kind {
 	list = append(list, veml7700.Kind())
 	list = append(list, tsl2591.Kind())
 	list = append(list, tsl2561.Kind())
+	list = append(list, bme680.Kind())
 	slices.SortFunc(list, func(a, b kind.Kind) int { return cmp.Compare(a.Name, b.Name) })
 	return list
 }

@@ -37,6 +37,7 @@ func all() []chip {
 		{"scd30", newSCD30},
 		{"sgp30", newSGP30},
 		{"sgp40", newSGP40},
+		{"bme680", newBME680},
 		{"tsl2561", newTSL2561},
 		{"tsl2591", newTSL2591},
 		{"veml7700", newVEML7700},
