@@ -126,7 +126,8 @@ func (d *doctor) denied(ctx context.Context, message []byte, first error) Check 
 	}
 	s, err := d.again(ctx, d.login.id)
 	if err != nil {
-		return fail(fmt.Sprintf("the broker hung up on the publish to %s, and then did not take the login again: %v", d.p.Topic, err), d.operator(), policy)
+		return fail(fmt.Sprintf("the broker hung up on the publish to %s, and then did not take the login again: %v", d.p.Topic, err), d.operator(),
+			policy)
 	}
 	d.hangUp()
 	d.login.s = s

@@ -87,14 +87,17 @@ func (d *doctor) checkDevice(pattern, sensors string) Check {
 	needs := fmt.Sprintf("%s (for %s)", name, sensors)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && strings.HasPrefix(pattern, "sys/"):
-		return fail(needs+" does not exist", you, "switch 1-Wire on: dtoverlay=w1-gpio in /boot/firmware/config.txt, then restart the board")
+		return fail(needs+" does not exist", you,
+			"switch 1-Wire on: dtoverlay=w1-gpio in /boot/firmware/config.txt, then restart the board")
 	case errors.Is(err, fs.ErrNotExist) && name == "/dev/i2c-1":
-		return fail(needs+" does not exist", you, "switch I2C on: sudo raspi-config nonint do_i2c 0, or dtparam=i2c_arm=on in config.txt, "+
-			"then sudo modprobe i2c-dev; the board then needs a restart")
+		return fail(needs+" does not exist", you,
+			"switch I2C on: sudo raspi-config nonint do_i2c 0, or dtparam=i2c_arm=on in config.txt, "+
+				"then sudo modprobe i2c-dev; the board then needs a restart")
 	case errors.Is(err, fs.ErrNotExist) && group == "i2c":
 		return fail(needs+" does not exist", you, "`ls /dev/i2c-*` shows the buses that there are; the one on the header is 1")
 	case errors.Is(err, fs.ErrNotExist):
-		return fail(needs+" does not exist", you, "is this a Raspberry Pi? Its kernel has /dev/gpiochip0; `board: sim` needs no hardware")
+		return fail(needs+" does not exist", you,
+			"is this a Raspberry Pi? Its kernel has /dev/gpiochip0; `board: sim` needs no hardware")
 	case errors.Is(err, fs.ErrPermission):
 		who, groups := whoAmI()
 		text := fmt.Sprintf("%s may not be opened by %s, who is in the groups %s", needs, who, strings.Join(groups, " "))
@@ -104,7 +107,8 @@ func (d *doctor) checkDevice(pattern, sensors string) Check {
 		if slices.Contains(groups, group) {
 			return fail(text, you, "the group has no right to it: sudo chmod g+rw "+name)
 		}
-		return fail(text, you, fmt.Sprintf("sudo usermod -aG %s %s, then log in again; for the service: SupplementaryGroups=%s", group, who, group))
+		return fail(text, you,
+			fmt.Sprintf("sudo usermod -aG %s %s, then log in again; for the service: SupplementaryGroups=%s", group, who, group))
 	}
 	return fail(fmt.Sprintf("%s cannot be opened: %v", needs, cause(err)), you, "see the kernel's messages: dmesg")
 }

@@ -22,7 +22,8 @@ func (d *doctor) checkClock(ctx context.Context) []Check {
 	says := "the clock says " + now.Format(time.DateTime) + " UTC"
 	if now.Before(d.o.Built) {
 		d.trusted = false
-		return []Check{fail(fmt.Sprintf("%s, but this program was built on %s or later", says, d.o.Built.UTC().Format(time.DateOnly)), you, setClock)}
+		return []Check{fail(fmt.Sprintf("%s, but this program was built on %s or later", says, d.o.Built.UTC().Format(time.DateOnly)), you,
+			setClock)}
 	}
 	cert, _ := d.certificate() // what is wrong with it is told by the key check
 	switch {

@@ -47,7 +47,8 @@ func (d *doctor) refused(err error) Check {
 	}
 	c := fail(err.Error(), who, advice(err))
 	if route.StageOf(err) == route.StageTCP {
-		c = fail("something on the way, or the broker, cuts connections around the login: "+err.Error(), network, "let connections to "+d.target()+" live")
+		c = fail("something on the way, or the broker, cuts connections around the login: "+err.Error(), network,
+			"let connections to "+d.target()+" live")
 	}
 	if s := route.StageOf(err); s != "" {
 		c.Stage = s
@@ -80,7 +81,8 @@ func (d *doctor) cutOff(ctx context.Context, evidence string) Check {
 		c.Stage = route.StageTCP
 		return c
 	}
-	c := fail(evidence+"; another client probably uses the same client id (as "+d.ownID()+" no login was possible to prove it)", you, unique)
+	c := fail(evidence+"; another client probably uses the same client id (as "+d.ownID()+" no login was possible to prove it)", you,
+		unique)
 	c.Stage = route.StageConnack
 	return c
 }

@@ -27,7 +27,8 @@ func (d *doctor) checkDisk(context.Context) []Check {
 	case errors.Is(err, fs.ErrNotExist):
 		return []Check{d.checkParent(dir)}
 	case err != nil:
-		return []Check{fail(fmt.Sprintf("%s: %v", dir, cause(err)), you, "run this as the agent's user, or set publisher.queue.dir")}
+		return []Check{fail(fmt.Sprintf("%s: %v", dir, cause(err)), you,
+			"run this as the agent's user, or set publisher.queue.dir")}
 	case !info.IsDir():
 		return []Check{fail(dir+" is not a folder", you, "remove it, or set publisher.queue.dir to a folder")}
 	}
@@ -38,13 +39,16 @@ func (d *doctor) checkDisk(context.Context) []Check {
 	case errors.Is(s.err, syscall.ENOSPC), errors.Is(s.err, syscall.EDQUOT), s.err == nil && s.free == 0 && s.total > 0:
 		return []Check{fail(space+"; the disk is full", you, bigger)}
 	case errors.Is(s.err, syscall.EROFS):
-		return []Check{fail(space+", but it is read-only", you, "a card that turned read-only is worn out or was damaged by a power cut: see dmesg, "+
-			"check and replace it; or point publisher.queue.dir to a folder that can be written")}
+		return []Check{fail(space+", but it is read-only", you,
+			"a card that turned read-only is worn out or was damaged by a power cut: see dmesg, "+
+				"check and replace it; or point publisher.queue.dir to a folder that can be written")}
 	case errors.Is(s.err, fs.ErrPermission):
 		who, _ := whoAmI()
-		return []Check{fail(fmt.Sprintf("%s may not be written by %s", dir, who), you, "run this as the agent's user; or sudo chown "+who+" "+dir)}
+		return []Check{fail(fmt.Sprintf("%s may not be written by %s", dir, who), you,
+			"run this as the agent's user; or sudo chown "+who+" "+dir)}
 	case s.err != nil:
-		return []Check{fail(fmt.Sprintf("%s; writing fails: %v", space, cause(s.err)), you, "the card may be worn out: see dmesg, and replace it")}
+		return []Check{fail(fmt.Sprintf("%s; writing fails: %v", space, cause(s.err)), you,
+			"the card may be worn out: see dmesg, and replace it")}
 	}
 	if missing := d.p.Queue.Max - used(filepath.Join(dir, "queue")) - s.free; missing > 0 {
 		return []Check{warn(fmt.Sprintf("%s; the queue may grow to %s, and there is no room for %s of that", space, size(d.p.Queue.Max), size(missing)),

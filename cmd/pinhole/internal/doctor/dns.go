@@ -35,7 +35,8 @@ func (d *doctor) checkDNS(ctx context.Context) []Check {
 	}
 	evidence := fmt.Sprintf("%s is %s (%s)", host, list(d.addrs), took)
 	if slow, found := timedOut(err4, err6); found {
-		return []Check{warn(evidence+"; "+slow, network, "the name servers answer only half of the questions: each connect waits for the other half")}
+		return []Check{warn(evidence+"; "+slow, network,
+			"the name servers answer only half of the questions: each connect waits for the other half")}
 	}
 	for _, a := range d.addrs {
 		if d.p.AWS && (a.IsPrivate() || a.IsLoopback() || a.IsLinkLocalUnicast()) {
@@ -78,7 +79,8 @@ func noName(host string, err error, limit time.Duration) Check {
 		return fail(fmt.Sprintf("no name server%s answered for %s within %s", server, host, brief(limit)), network,
 			"let this device reach a name server (port 53), see /etc/resolv.conf; or give it a proxy, which resolves names by itself")
 	}
-	return fail(fmt.Sprintf("the name server%s fails for %s: %s", server, host, e.Err), network, "see the name server's log; try: getent hosts "+host)
+	return fail(fmt.Sprintf("the name server%s fails for %s: %s", server, host, e.Err), network,
+		"see the name server's log; try: getent hosts "+host)
 }
 
 // timedOut says which family of addresses was never told.

@@ -40,7 +40,8 @@ func (d *doctor) examineKey() Check {
 	d.key.have = d.p.Broker.Secure() && t.Cert != "" && d.layers.Sign == nil
 	if d.p.PasswordFile != "" {
 		if text, err := os.ReadFile(d.p.PasswordFile); err != nil {
-			return fail(fmt.Sprintf("the password file %s: %v", d.p.PasswordFile, cause(err)), you, "make it readable for the agent's user")
+			return fail(fmt.Sprintf("the password file %s: %v", d.p.PasswordFile, cause(err)), you,
+				"make it readable for the agent's user")
 		} else if strings.TrimRight(string(text), "\r\n") == "" {
 			return fail("the password file "+d.p.PasswordFile+" is empty", you, "write the password into it")
 		}
@@ -59,7 +60,8 @@ func (d *doctor) examineKey() Check {
 		return skip("requests are signed with AWS credentials in place of a certificate")
 	case t.Cert != "":
 	case d.p.AWS && d.p.Username == "" && d.p.Broker.Scheme == route.MQTTS:
-		return fail("AWS IoT asks for a client certificate, and none is configured", you, "set publisher.tls.cert and publisher.tls.key")
+		return fail("AWS IoT asks for a client certificate, and none is configured", you,
+			"set publisher.tls.cert and publisher.tls.key")
 	default:
 		return skip("no client certificate is configured")
 	}
@@ -121,14 +123,16 @@ func (d *doctor) judge(cert *x509.Certificate) Check {
 	case now.Before(cert.NotBefore) && !d.trusted:
 		return warn(evidence+"; by this clock it is not valid before "+cert.NotBefore.UTC().Format(time.DateTime), you, "see clock")
 	case now.Before(cert.NotBefore):
-		return fail(evidence+"; it is not valid before "+cert.NotBefore.UTC().Format(time.DateTime)+" UTC", you, "wait until then, or get another one")
+		return fail(evidence+"; it is not valid before "+cert.NotBefore.UTC().Format(time.DateTime)+" UTC", you,
+			"wait until then, or get another one")
 	case now.After(cert.NotAfter) && d.failed[route.StageClock]:
 		return warn(evidence+"; by this clock it has expired", you, "see clock")
 	case now.After(cert.NotAfter):
 		return fail(fmt.Sprintf("%s; it has expired, the clock says %s", evidence, now.Format(time.DateTime)), you, renew)
 	case len(cert.ExtKeyUsage) > 0 && !slices.Contains(cert.ExtKeyUsage, x509.ExtKeyUsageClientAuth) &&
 		!slices.Contains(cert.ExtKeyUsage, x509.ExtKeyUsageAny):
-		return warn(evidence+"; it is not made for clients (extended key usage)", you, "many brokers refuse it: get one with clientAuth")
+		return warn(evidence+"; it is not made for clients (extended key usage)", you,
+			"many brokers refuse it: get one with clientAuth")
 	case weak:
 		return warn(evidence, you, "that is weak, and AWS IoT refuses it: take RSA-2048 or P-256")
 	case cert.NotAfter.Sub(now) < soon:

@@ -89,8 +89,9 @@ func (d *doctor) conclude(got *[rows]*outcome) (c Check, passes bool) {
 	switch {
 	case through(got[rowSmall]) && d.p.TLS.KeyExchange == string(route.Auto):
 		return warn("a ClientHello of two packets meets "+got[rowUsual].answer()+", a small one is answered: something on the way drops large ones; "+
-			"the agent gets through with the small one", network, "let ClientHellos of 1,500 bytes and more pass (post-quantum key exchange, see tldr.fail); "+
-			"until then key_exchange: classical saves the agent a wait"), true
+			"the agent gets through with the small one", network,
+			"let ClientHellos of 1,500 bytes and more pass (post-quantum key exchange, see tldr.fail); "+
+				"until then key_exchange: classical saves the agent a wait"), true
 	case through(got[rowSmall]):
 		return fail("a ClientHello of two packets meets "+got[rowUsual].answer()+", a small one is answered: something on the way drops large ones",
 			you, "set publisher.tls.key_exchange to auto or classical; network team: let ClientHellos of 1,500 bytes and more pass"), false
@@ -109,7 +110,8 @@ func (d *doctor) conclude(got *[rows]*outcome) (c Check, passes bool) {
 		return fail("with the name "+host+" or with ALPN "+offered+" the ClientHello meets "+how+", without both it is answered: a firewall filters by both",
 			network, allow+" with ALPN "+offered), false
 	case through(got[rowV4]):
-		return fail("over IPv6 the ClientHello meets "+how+", over IPv4 it is answered", network, "mend the IPv6 way to "+host+", or announce no IPv6"), false
+		return fail("over IPv6 the ClientHello meets "+how+", over IPv4 it is answered", network,
+			"mend the IPv6 way to "+host+", or announce no IPv6"), false
 	}
 	return fail("TCP connects, and every ClientHello meets "+how+": TLS as such is blocked, or nothing is behind that port", network,
 		allow+"; and check host and port in publisher.broker"), false

@@ -69,7 +69,8 @@ func (d *doctor) checkQueue(ctx context.Context) []Check {
 		return []Check{warn(fmt.Sprintf("%s; it was full, %d were given up", evidence, lost[queue.QueueFull]+lost[queue.Thinned]), you,
 			"mend the way out first; a larger publisher.queue.max bridges longer outages")}
 	case lost[queue.Rejected] > 0:
-		return []Check{warn(fmt.Sprintf("%s; %d were refused by the broker", evidence, lost[queue.Rejected]), d.operator(), "see its log for why")}
+		return []Check{warn(fmt.Sprintf("%s; %d were refused by the broker", evidence, lost[queue.Rejected]), d.operator(),
+			"see its log for why")}
 	}
 	return []Check{ok(evidence)}
 }

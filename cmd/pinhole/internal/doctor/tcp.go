@@ -72,7 +72,8 @@ func (d *doctor) checkTCP(ctx context.Context) []Check {
 		return []Check{warn(fmt.Sprintf("%s; IPv6 leads nowhere: %s", evidence, words(bad6)), network,
 			"IPv6 is announced and not carried on: mend it, or announce none; connects are slower until then")}
 	case bad4 != nil && !noWay(bad4):
-		return []Check{warn(fmt.Sprintf("%s; others fail: %s", evidence, words(bad4)), network, "allow all addresses of this name; they change")}
+		return []Check{warn(fmt.Sprintf("%s; others fail: %s", evidence, words(bad4)), network,
+			"allow all addresses of this name; they change")}
 	}
 	return []Check{ok(evidence)}
 }
@@ -108,12 +109,15 @@ func (d *doctor) noTCP(ctx context.Context, all []reach) Check {
 	var c Check
 	switch {
 	case noWay(first.err):
-		return fail(where+": "+words(first.err), you, "this machine has no way to that network: check cable or Wi-Fi, address and gateway: ip addr, ip route")
+		return fail(where+": "+words(first.err), you,
+			"this machine has no way to that network: check cable or Wi-Fi, address and gateway: ip addr, ip route")
 	case isTimeout(first.err):
-		c = fail(fmt.Sprintf("%s: no answer within %s, packets are dropped", where, brief(d.o.Limits.TCP)), network, allow+", or name the proxy that "+
-			"this network has (publisher.proxy)")
+		c = fail(fmt.Sprintf("%s: no answer within %s, packets are dropped", where, brief(d.o.Limits.TCP)), network,
+			allow+", or name the proxy that "+
+				"this network has (publisher.proxy)")
 	case errors.Is(first.err, syscall.ECONNREFUSED):
-		c = fail(where+": refused; nothing listens there, or a firewall answers", network, allow+"; and check host and port in publisher.broker")
+		c = fail(where+": refused; nothing listens there, or a firewall answers", network,
+			allow+"; and check host and port in publisher.broker")
 	default:
 		c = fail(where+": "+words(first.err), network, allow)
 	}

@@ -30,7 +30,8 @@ func (d *doctor) checkTLS(ctx context.Context) []Check {
 		return []Check{skip(string(d.p.Broker.Scheme) + " is plain, and stays on this machine")}
 	}
 	if !d.p.Broker.Secure() {
-		return []Check{warn(string(d.p.Broker.Scheme)+" is plain: everybody on the way can read along", you, "use mqtts or wss beyond this machine")}
+		return []Check{warn(string(d.p.Broker.Scheme)+" is plain: everybody on the way can read along", you,
+			"use mqtts or wss beyond this machine")}
 	}
 	d.tls.out = d.probe(ctx, d.hello())
 	d.local = cmp.Or(hostOf(d.tls.out.local), d.local)
