@@ -35,6 +35,10 @@ func (w weather) Value(q sensors.Quantity, place string, t time.Time) float64 {
 		return 780 + 360*w.noise("co2", place, 25*time.Minute, t)
 	case sensors.TVOC:
 		return 110 + 105*w.noise("tvoc", place, 20*time.Minute, t)
+	case sensors.GasResistance: // people and cooking bring it down
+		return 90000 + 60000*w.noise("gas", place, 40*time.Minute, t)
+	case sensors.Illuminance: // a room by day
+		return 260 + 240*w.noise("light", place, 20*time.Minute, t)
 	case sensors.Raw: // somewhere in the middle of 16 bits
 		return 30000 + 2500*w.noise("raw", place, 10*time.Minute, t)
 	}
