@@ -6,7 +6,7 @@ import (
 	"pinhole/sensors"
 )
 
-// tsl2591 is an ams TSL2591: "TSL2591", v1-06, section "Register description". The share of infrared differs from lamp to lamp,
+// tsl2591 is an ams TSL2591: "TSL25911", version 1, section "Register description". The share of infrared differs from lamp to lamp,
 // here from variant to variant.
 type tsl2591 struct {
 	Registers

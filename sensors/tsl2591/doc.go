@@ -1,6 +1,6 @@
 // Package tsl2591 reads the TSL2591 of ams (illuminance) on I2C.
 //
-// Datasheet: "TSL2591, ams Datasheet", version 1-06. Address: 0x29, always. Range 188 ulx to 88 klx, a part of it at a time: gain
+// Datasheet: "TSL25911", ams, version 1. Address: 0x29, always. Range 188 ulx to 88 klx, a part of it at a time: gain
 // and integration decide which.
 //
 // The part has two channels, of all light and of infrared. The datasheet gives no formula for lx; the one used here is that of

@@ -20,7 +20,7 @@ func Kind() kind.Kind {
 		Open:   open,
 		Manual: kind.Manual{
 			Parts:     "ams TSL2591, TSL25911",
-			Datasheet: "TSL2591 v1-06, https://ams-osram.com/products/sensor-solutions/ambient-light-color-spectral-proximity-sensors/ams-tsl25911-ambient-light-sensor",
+			Datasheet: "TSL25911 datasheet v1, https://cdn-shop.adafruit.com/datasheets/TSL25911_Datasheet_EN_v1.pdf",
 			Wiring: [][2]string{
 				{"VIN", "3V3 (pin 1)"},
 				{"GND", "GND (pin 9)"},
