@@ -156,7 +156,7 @@ func (d *doctor) unacknowledged(err error) Check {
 		c.Stage = s
 	}
 	if c.Hint == "" {
-		c.Hint = hint(network, "see whether it happens again")
+		c.Hint = hint(network, "is that an MQTT broker, and nothing between that meddles? See whether it happens again")
 	}
 	return c
 }

@@ -1,12 +1,14 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"syscall"
 
 	"pinhole/publisher/route"
+	"pinhole/publisher/session"
 )
 
 // checkConnack looks at the login, and whether it stands: a broker ends the older of two sessions of one client id [MQTT-3.1.4-2], so a
@@ -36,16 +38,22 @@ func (d *doctor) checkConnack(ctx context.Context) []Check {
 		return []Check{ok(evidence)}
 	}
 	l.err = err
+	if errors.Is(err, session.ErrProtocol) {
+		return []Check{ok(evidence), d.unacknowledged(err)}
+	}
 	return []Check{d.cutOff(ctx, fmt.Sprintf("%s; the broker ended the session after %s, though nothing was said", evidence, brief(lived)))}
 }
 
 // refused is the line about a login that was refused. Under another id than the configured one that is no fault yet.
 func (d *doctor) refused(err error) Check {
+	if errors.Is(err, session.ErrProtocol) && route.StageOf(err) == route.StageAck { // in the moment of the login
+		return d.unacknowledged(err)
+	}
 	who := d.operator()
 	if s := route.StageOf(err); s == route.StageDNS || s == route.StageProxy {
 		who = network
 	}
-	c := fail(err.Error(), who, advice(err))
+	c := fail(err.Error(), who, cmp.Or(advice(err), "see the broker's log"))
 	if route.StageOf(err) == route.StageTCP {
 		c = fail("something on the way, or the broker, cuts connections around the login: "+err.Error(), network,
 			"let connections to "+d.target()+" live")

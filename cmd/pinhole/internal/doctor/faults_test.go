@@ -169,6 +169,9 @@ var faults = []struct {
 		note: "another client uses the same client id"},
 	{name: "connections are reset after login", stage: func(b *bench) { b.fault("reset=0") }, culprit: "tcp", note: "cuts connections"},
 
+	{name: "garbage after login", stage: func(b *bench) { b.fault("garbage=0") }, culprit: "ack", note: "breaks the MQTT protocol"},
+	{name: "a huge packet after login", stage: func(b *bench) { b.fault("huge=0") }, culprit: "ack", note: "breaks the MQTT protocol"},
+
 	// The publish.
 	{name: "policy denies publish", stage: func(b *bench) { b.fault("deny-publish") }, culprit: "ack",
 		note: "arn:aws:iot:eu-west-1:ACCOUNT:topic/pinhole/pi-7/readings"},
