@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -80,6 +81,11 @@ func (c *Conn) Write(p []byte) (int, error) {
 func (c *Conn) broken(err error) error {
 	op := "write to " + c.conn.RemoteAddr().String()
 	e := alert(err, op)
+	if e == nil {
+		if said := c.lastWords(err); said != nil {
+			e = alert(said, op)
+		}
+	}
 	switch {
 	case e != nil:
 	case errors.Is(err, os.ErrDeadlineExceeded):
@@ -101,6 +107,22 @@ func (c *Conn) Close() error {
 	defer time.AfterFunc(closeTimeout, c.abort).Stop()
 	return c.conn.Close()
 }
+
+// lastWords reads what a TLS peer said before it reset the connection, for a write can meet the reset before anybody has read the
+// alert that explains it. The bytes of an alert are still there: Linux keeps what was received before a reset.
+func (c *Conn) lastWords(err error) error {
+	if c.TLS() == nil || !errors.Is(err, syscall.ECONNRESET) && !errors.Is(err, syscall.EPIPE) {
+		return nil
+	}
+	if err := c.conn.SetReadDeadline(time.Now().Add(lastWordsWithin)); err != nil {
+		return nil
+	}
+	_, err = c.conn.Read(make([]byte, 1))
+	return err
+}
+
+// lastWordsWithin is how long lastWords may take. What it looks for has arrived already.
+const lastWordsWithin = 200 * time.Millisecond
 
 // Fail ends the connection at once because of cause, without a farewell to the peer. Calls after the first end do nothing.
 func (c *Conn) Fail(cause error) {
