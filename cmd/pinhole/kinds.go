@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -64,12 +65,17 @@ func allKinds(e *env, asJSON bool) {
 	e.printf("\n`pinhole kinds KIND` prints a kind's manual.\n")
 }
 
-// yields returns the quantities of a kind with its keys at their defaults.
-func yields(k kind.Kind) []sensors.Quantity {
+// yields returns the quantities of a kind with its keys at their defaults, each once, although a part may have several of one.
+func yields(k kind.Kind) (list []sensors.Quantity) {
 	if k.Yields == nil {
 		return nil
 	}
-	return k.Yields(kind.WithDefaults(k.Keys, nil))
+	for _, q := range k.Yields(kind.WithDefaults(k.Keys, nil)) {
+		if !slices.Contains(list, q) {
+			list = append(list, q)
+		}
+	}
+	return list
 }
 
 func names(qs []sensors.Quantity) []string {
