@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -37,35 +38,14 @@ type linker struct {
 // goes on.
 func dialer(c *config.Config, now func() time.Time, env func(string) string, log *slog.Logger) dial {
 	l := &linker{c: &c.Publisher, device: c.Device, now: now, env: env, log: log}
-	ways := []dial{l.way(c.Publisher.Broker)}
-	for _, b := range c.Publisher.Routes {
-		ways = append(ways, l.way(b))
+	if len(c.Publisher.Routes) == 0 {
+		return l.way(c.Publisher.Broker)
 	}
-	return inTurn(ways, time.Now)
-}
-
-// settled is how long a link must have lived for the next one to begin with the first way again.
-const settled = time.Hour
-
-// inTurn tries one way at each call, so that the pause between two attempts stays. A way that failed makes room for the next; one
-// that worked is kept, but after an hour the first has its chance again: it is the one that was meant.
-func inTurn(ways []dial, now func() time.Time) dial {
-	var turn int
-	var since time.Time // when the last link was made; zero: the last attempt failed
-	return func(ctx context.Context) (publisher.Link, error) {
-		if !since.IsZero() && now().Sub(since) >= settled {
-			turn = 0
-		}
-		since = time.Time{}
-		link, err := ways[turn](ctx)
-		switch {
-		case err == nil:
-			since = now()
-		case ctx.Err() == nil:
-			turn = (turn + 1) % len(ways)
-		}
-		return link, err
+	t := &turns{memory: memory{path: filepath.Join(c.Publisher.Queue.Dir, "state", "route"), log: log}}
+	for _, b := range append([]route.Broker{c.Publisher.Broker}, c.Publisher.Routes...) {
+		t.names, t.ways = append(t.names, b.String()), append(t.ways, l.way(b))
 	}
+	return t.dial
 }
 
 // way makes the way to one address by its scheme.

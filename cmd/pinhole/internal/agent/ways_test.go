@@ -1,7 +1,6 @@
 package agent
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -10,12 +9,10 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"pinhole/cmd/internal/lab"
 	"pinhole/cmd/pinhole/internal/config"
-	"pinhole/publisher"
 	"pinhole/publisher/publishertest"
 	"pinhole/publisher/route"
 )
@@ -197,46 +194,36 @@ func TestWhatIsRefused(t *testing.T) {
 	}
 }
 
-// TestInTurn: one way at each call, the next after a failure, and the first again after an hour.
-func TestInTurn(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var tried []string
-		works := map[string]bool{}
-		way := func(name string) dial {
-			return func(context.Context) (publisher.Link, error) {
-				tried = append(tried, name)
-				if works[name] {
-					return &live{}, nil
-				}
-				return nil, errors.New("no")
-			}
+// TestRoutes goes over to a further way after two failures, and a new run begins with it.
+func TestRoutes(t *testing.T) {
+	w := newWorld(t)
+	c := w.config(t, "mqtts://"+publishertest.FreeAddr(t), true, config.ALPN{Names: []string{lab.ALPN}}, config.AWS{})
+	further, err := route.ParseBroker("mqtts://" + w.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Publisher.Routes, c.Publisher.Queue.Dir = []route.Broker{further}, t.TempDir()
+	dial := w.dialer(c, time.Now)
+	for range 2 {
+		if _, err := dial(t.Context()); route.StageOf(err) != route.StageTCP {
+			t.Fatal(err)
 		}
-		next := inTurn([]dial{way("mqtts"), way("wss"), way("https")}, time.Now)
-		call := func(ctx context.Context, want string) {
-			t.Helper()
-			tried = nil
-			if _, err := next(ctx); fmt.Sprint(tried) != "["+want+"]" || (err == nil) != works[want] {
-				t.Errorf("tried %v, %v, want %s", tried, err, want)
-			}
+	}
+	for range 2 {
+		link, err := dial(t.Context())
+		if err != nil {
+			t.Fatal(err)
 		}
-		for _, want := range []string{"mqtts", "wss", "https", "mqtts"} {
-			call(t.Context(), want)
+		acked := make(chan error, 1)
+		if err := errors.Join(link.Publish("pinhole/x/readings", 1, []byte(`{}`), func(err error) { acked <- err }), <-acked); err != nil {
+			t.Fatal(err)
 		}
-		works["wss"] = true
-		call(t.Context(), "wss")
-		time.Sleep(settled - time.Second)
-		call(t.Context(), "wss") // it was cut, and works again
-		time.Sleep(settled)
-		call(t.Context(), "mqtts")
-		call(t.Context(), "wss")
-		works["wss"] = false
-		call(t.Context(), "wss")
-		call(t.Context(), "https")
-		ended, cancel := context.WithCancel(t.Context())
-		cancel()
-		call(ended, "mqtts")
-		call(t.Context(), "mqtts") // that one said nothing about the way
-	})
+		<-w.messages
+		if err := link.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+		dial = w.dialer(c, time.Now)
+	}
 }
 
 // TestPasswords: a hub of Azure's gets one that is made anew of the device's key, everybody else what stands in the file.
