@@ -9,11 +9,12 @@ import (
 )
 
 // gate is a TCP relay on 127.0.0.1. It can be shut: then it resets whoever comes, as a front does that has lost its broker. And it
-// can swallow what comes from the agent, as a network does that has died without a word.
+// can swallow what comes from the agent, as a network does that has died without a word. Of several backends it takes the first that
+// accepts.
 type gate struct {
-	ln      net.Listener
-	backend string
-	wg      sync.WaitGroup
+	ln       net.Listener
+	backends []string
+	wg       sync.WaitGroup
 
 	mu        sync.Mutex
 	shut      bool
@@ -22,13 +23,13 @@ type gate struct {
 	conns     map[net.Conn]bool
 }
 
-func newGate(t testing.TB, backend string) *gate {
+func newGate(t testing.TB, backends ...string) *gate {
 	t.Helper()
 	ln, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := &gate{ln: ln, backend: backend, conns: map[net.Conn]bool{}}
+	g := &gate{ln: ln, backends: backends, conns: map[net.Conn]bool{}}
 	g.wg.Go(g.accept)
 	t.Cleanup(func() {
 		_ = ln.Close()
@@ -114,6 +115,15 @@ func (g *gate) leave(c net.Conn) {
 	_ = c.Close()
 }
 
+func (g *gate) dial() (c net.Conn, err error) {
+	for _, addr := range g.backends {
+		if c, err = net.Dial("tcp", addr); err == nil {
+			break
+		}
+	}
+	return c, err
+}
+
 func (g *gate) accept() {
 	for {
 		in, err := g.ln.Accept()
@@ -125,7 +135,7 @@ func (g *gate) accept() {
 		}
 		g.wg.Go(func() {
 			defer g.leave(in)
-			out, err := net.Dial("tcp", g.backend)
+			out, err := g.dial()
 			if err != nil || !g.enter(out) {
 				return
 			}

@@ -63,6 +63,11 @@ func (m *Mosquitto) Subscribe(t testing.TB, filter string) (next func() Message)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return subscribe(t, conn, filter, 10*time.Second)
+}
+
+func subscribe(t testing.TB, conn net.Conn, filter string, patience time.Duration) (next func() Message) {
+	t.Helper()
 	t.Cleanup(func() { _ = conn.Close() }) // the broker may have closed it first
 	r := bufio.NewReader(conn)
 	send := func(b []byte) {
@@ -73,7 +78,7 @@ func (m *Mosquitto) Subscribe(t testing.TB, filter string) (next func() Message)
 	}
 	receive := func(want byte) Packet {
 		t.Helper()
-		if err := conn.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		if err := conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
 			t.Fatalf("subscriber: %v", err)
 		}
 		p, err := ReadPacket(r)

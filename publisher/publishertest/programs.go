@@ -45,8 +45,8 @@ func FreeAddr(t testing.TB) string {
 }
 
 // start runs a program until the test ends and returns once all addresses accept connections. Its output is logged if the test
-// fails.
-func start(t testing.TB, addrs []string, path string, args ...string) {
+// fails. kill ends it earlier.
+func start(t testing.TB, addrs []string, path string, args ...string) (kill func()) {
 	t.Helper()
 	out := &output{}
 	cmd := exec.Command(path, args...)
@@ -62,9 +62,12 @@ func start(t testing.TB, addrs []string, path string, args ...string) {
 		defer close(exited)
 		exit = cmd.Wait()
 	}()
-	t.Cleanup(func() {
+	kill = sync.OnceFunc(func() {
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // it may have ended by itself
 		<-exited
+	})
+	t.Cleanup(func() {
+		kill()
 		if t.Failed() {
 			t.Logf("%s wrote:\n%s", path, out.String())
 		}
@@ -87,6 +90,7 @@ func start(t testing.TB, addrs []string, path string, args ...string) {
 			}
 		}
 	}
+	return kill
 }
 
 // output collects what a program writes.
