@@ -5,7 +5,7 @@ set -eu
 
 # command:package
 wanted='mosquitto:mosquitto haproxy:haproxy qemu-arm-static:qemu-user-static gcc:gcc nginx:nginx
-squid:squid-openssl danted:dante-server microsocks:microsocks curl:curl nats-server:nats-server'
+squid:squid-openssl danted:dante-server microsocks:microsocks curl:curl nats-server:nats-server openssl:openssl'
 missing=
 for pair in $wanted; do
 	command -v "${pair%%:*}" >/dev/null 2>&1 || [ -x "/usr/sbin/${pair%%:*}" ] || missing="$missing ${pair#*:}"

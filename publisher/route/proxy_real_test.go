@@ -139,6 +139,11 @@ func TestDeliveryThroughRealProxies(t *testing.T) {
 		run("login not needed", local, through("socks5h", addr, "me", canary))
 		run("address", gate, through("socks5", addr, "", ""))
 	})
+	t.Run("dante with accounts", func(t *testing.T) {
+		addr := publishertest.StartDanteAccount(t, "pinhole-test", canary)
+		run("password", local, through("socks5", addr, "pinhole-test", canary))
+		refused(t, via(t, local, o, through("socks5", addr, "pinhole-test", "wrong")), "does not take this user and password", "check both")
+	})
 	t.Run("microsocks", func(t *testing.T) {
 		run("password", local, through("socks5", publishertest.StartMicrosocks(t, "me", canary), "me", canary))
 	})
