@@ -170,19 +170,19 @@ func attrs(b route.Broker, conn *route.Conn) []any {
 	return list
 }
 
-// proxies says which proxy the configuration or the environment wants.
-func proxies(p config.Proxy) route.ProxyOptions {
-	switch {
-	case p.URL != nil:
-		proxy := route.Proxy{URL: p.URL}
+// proxies says which proxies the configuration or the environment wants.
+func proxies(p config.Proxy) (o route.ProxyOptions) {
+	if p.Env {
+		return route.ProxyOptions{Env: httpproxy.FromEnvironment()}
+	}
+	for _, u := range p.List {
+		proxy := route.Proxy{URL: u, CA: p.CA}
 		if p.PasswordFile != "" {
 			proxy.Password = func() (string, error) { return password(p.PasswordFile) }
 		}
-		return route.ProxyOptions{List: []route.Proxy{proxy}}
-	case p.Env:
-		return route.ProxyOptions{Env: httpproxy.FromEnvironment()}
+		o.List = append(o.List, proxy)
 	}
-	return route.ProxyOptions{}
+	return o
 }
 
 // live is a link that can say how it was made.

@@ -17,7 +17,7 @@ import (
 	"pinhole/publisher/route"
 )
 
-// TestTheConfiguredProxy delivers through squid to an endpoint whose name only squid knows. The password comes from its file, which
+// TestTheConfiguredProxy delivers through squid, the last way of three, to an endpoint whose name only squid knows. The password comes from its file, which
 // is read again at each link.
 func TestTheConfiguredProxy(t *testing.T) {
 	messages := make(chan string, 1)
@@ -27,16 +27,20 @@ func TestTheConfiguredProxy(t *testing.T) {
 	}
 	defer l.Close()
 	const password = "pa:ss wörd"
+	ca := publishertest.NewCA(t, "proxy")
+	pair := ca.Server(t, nil, "127.0.0.1")
 	squid := publishertest.StartSquid(t, publishertest.Squid{Login: publishertest.SquidBasic, User: "me", Password: password,
-		Hosts: map[string]string{"broker.test": "127.0.0.1"}})
+		Hosts: map[string]string{"broker.test": "127.0.0.1"}, TLS: &pair})
 	_, port, err := net.SplitHostPort(l.Addr())
 	if err != nil {
 		t.Fatal(err)
 	}
 	c := linkConfig(t, "mqtts://broker.test:"+port)
 	folder := t.TempDir()
-	c.Publisher.Proxy = config.Proxy{URL: &url.URL{Scheme: "http", Host: squid, User: url.User("me")},
-		PasswordFile: publishertest.WriteFile(t, folder, "password", []byte("wrong\n"))}
+	dead := &url.URL{Scheme: "socks5", Host: publishertest.FreeAddr(t)}
+	c.Publisher.Proxy = config.Proxy{List: []*url.URL{dead, nil, {Scheme: "https", Host: squid, User: url.User("me")}},
+		PasswordFile: publishertest.WriteFile(t, folder, "password", []byte("wrong\n")),
+		CA:           publishertest.WriteFile(t, folder, "ca.pem", ca.PEM)}
 	c.Publisher.TLS = config.TLS{CA: filepath.Join(l.Dir(), "ca.pem"), Cert: filepath.Join(l.Dir(), "device.crt"),
 		Key: filepath.Join(l.Dir(), "device.key"), ServerName: "localhost", ALPN: config.ALPN{Names: []string{"x-amzn-mqtt-ca"}}}
 	dial := dialer(c, time.Now, os.Getenv, slog.New(slog.DiscardHandler))
@@ -51,7 +55,7 @@ func TestTheConfiguredProxy(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer link.Close(t.Context())
-	if attrs := fmt.Sprint(link.(*live).Attrs()); !strings.Contains(attrs, "proxy http://"+squid) || strings.Contains(attrs, "me") {
+	if attrs := fmt.Sprint(link.(*live).Attrs()); !strings.Contains(attrs, "proxy https://"+squid) || strings.Contains(attrs, "me") {
 		t.Errorf("the log says %s", attrs)
 	}
 	acked := make(chan error, 1)
@@ -88,7 +92,7 @@ func TestTheEnvironmentsProxy(t *testing.T) {
 	fails("socks4://me:secret@"+nobody, config.Proxy{Env: true}, `scheme "socks4" is not known`)
 	fails("http://me:secret@"+nobody, config.Proxy{}, "resolve broker.invalid")
 	fails("", config.Proxy{Env: true}, "resolve broker.invalid")
-	fails("", config.Proxy{URL: &url.URL{Scheme: "http", Host: nobody, User: url.User("me")}, PasswordFile: "/does/not/exist"},
+	fails("", config.Proxy{List: []*url.URL{{Scheme: "http", Host: nobody, User: url.User("me")}}, PasswordFile: "/does/not/exist"},
 		"read the password: open /does/not/exist")
 }
 

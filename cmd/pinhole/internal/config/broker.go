@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -169,55 +168,4 @@ func serverName(v value) string {
 		v.problem("must be a host name, but is "+quote(s), "write the name that stands in the server's certificate")
 	}
 	return s
-}
-
-// proxy reads the proxy and the file of its password.
-func (p *parser) proxy(o *object, c *Publisher) {
-	v, file := o.get("proxy"), o.get("proxy_password_file")
-	c.Proxy = v.proxy()
-	c.Proxy.PasswordFile = file.credential()
-	if c.Proxy.PasswordFile == "" {
-		return
-	}
-	p.checkSecret(file.path, c.Proxy.PasswordFile)
-	if c.Proxy.URL == nil || c.Proxy.URL.User.Username() == "" {
-		if u := c.Proxy.URL; u != nil || c.Proxy.Env || v.node == nil {
-			file.problem("is given without a user", "write the user into publisher.proxy: http://USER@HOST:PORT")
-		}
-	}
-}
-
-// proxy never repeats the address in a message: it may hold a password.
-func (v value) proxy() (x Proxy) {
-	const forms = "write env, none, or http://HOST:PORT, https://HOST:PORT or socks5://HOST:PORT"
-	s, ok := v.scalar()
-	if s = strings.TrimSpace(s); !ok || s == "env" {
-		return Proxy{Env: true}
-	}
-	if s == "none" {
-		return Proxy{}
-	}
-	u, err := url.Parse(s)
-	if err != nil {
-		v.problem("is no URL", forms)
-		return Proxy{}
-	}
-	_, secret := u.User.Password()
-	switch {
-	case secret:
-		v.problem("holds a password, which would show in logs and process lists",
-			"move it to a file and name that in proxy_password_file")
-	case u.Scheme != "http" && u.Scheme != "https" && u.Scheme != "socks5":
-		v.problem("is no proxy that is known here", forms)
-	case u.Hostname() == "":
-		v.problem("names no host", forms)
-	case u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.Fragment != "":
-		v.problem("has more than a host and a port", forms)
-	default:
-		if _, err := route.ParseBroker("mqtts://" + u.Host); err != nil {
-			v.problem(err.Error(), forms)
-		}
-	}
-	x.URL = u
-	return x
 }

@@ -86,11 +86,12 @@ type ALPN struct {
 	Names []string
 }
 
-// Proxy says which proxy is used.
+// Proxy says which proxies are used.
 type Proxy struct {
-	Env          bool     // what HTTPS_PROXY and NO_PROXY say
-	URL          *url.URL // http, https or socks5, without a password; nil for none
-	PasswordFile string   // absolute; "" if there is none
+	Env          bool       // what HTTPS_PROXY and NO_PROXY say
+	List         []*url.URL // tried in this order: http, https or socks5, without a password; nil is the direct way. Empty: none
+	PasswordFile string     // absolute; "" if there is none; for all with a user
+	CA           string     // PEM, absolute; for the proxies of https; "" for the system's
 }
 
 // Batch says when readings are sent: when the first of these is reached.

@@ -130,10 +130,10 @@ publisher:
 status: {listen: ""}
 log: {level: debug, format: json}
 `)
-	if u := got.Publisher.Proxy.URL; u == nil || u.String() != "http://user@proxy.example:3128" {
-		t.Errorf("proxy is %v", u)
+	if list := got.Publisher.Proxy.List; fmt.Sprint(list) != "[http://user@proxy.example:3128]" {
+		t.Errorf("proxies are %v", list)
 	}
-	got.Publisher.Proxy.URL = nil
+	got.Publisher.Proxy.List = nil
 	kinds := testKinds()
 	want := &Config{
 		File:   "test.yaml",

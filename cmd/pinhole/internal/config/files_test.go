@@ -106,6 +106,11 @@ func TestFiles(t *testing.T) {
 		{"no user", "password_file: password", "publisher.password_file", []string{"without a username"}},
 		{"proxy without user", "proxy: http://h, proxy_password_file: password", "publisher.proxy_password_file", []string{"without a user"}},
 		{"proxy", "proxy: http://me@h, proxy_password_file: password", "", nil},
+		{"proxies", "proxy: [socks5://h, direct, https://me@h], proxy_password_file: password, proxy_ca: device.crt", "", nil},
+		{"proxies without user", "proxy: [http://h, direct], proxy_password_file: password", "publisher.proxy_password_file", []string{"without a user"}},
+		{"no CA for proxies", "proxy: https://h, proxy_ca: none.pem", "publisher.proxy_ca", []string{"none.pem", "no such file"}},
+		{"key as CA for proxies", "proxy: https://h, proxy_ca: not-a-ca.pem", "publisher.proxy_ca", []string{"not-a-ca.pem", "certificate"}},
+		{"CA without such a proxy", "proxy_ca: device.crt", "publisher.proxy_ca", []string{"none is named; write https://HOST:PORT into publisher.proxy"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			o := options()

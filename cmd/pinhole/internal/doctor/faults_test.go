@@ -255,6 +255,13 @@ var faults = []struct {
 		culprit: "proxy", note: "cannot resolve"},
 	{name: "proxy is a login page", stage: func(b *bench) { b.throughProxy("HTTP/1.1 302 Found\r\nLocation: http://portal/\r\n", nil) },
 		culprit: "proxy", note: "login page"},
+	{name: "one of two proxies", stage: func(b *bench) {
+		b.throughProxy("", nil)
+		b.yaml["proxy"] = "[\"socks5://" + publishertest.FreeAddr(b.t) + "\", \"" + b.yaml["proxy"] + "\"]"
+	}, note: "ok   proxy       proxy http://"},
+	{name: "two proxies down", stage: func(b *bench) {
+		b.yaml["proxy"] = "[\"socks5://" + publishertest.FreeAddr(b.t) + "\", \"http://" + publishertest.FreeAddr(b.t) + "\"]"
+	}, culprit: "proxy", note: "every way failed"},
 	{name: "proxy down", stage: func(b *bench) { b.yaml["proxy"] = "http://" + publishertest.FreeAddr(b.t) }, culprit: "proxy", note: "nothing listens"},
 	{name: "proxy hangs up", stage: func(b *bench) { b.yaml["proxy"] = "http://" + serve(b.t, closed) }, culprit: "proxy"},
 	{name: "ALPN block behind the proxy", stage: func(b *bench) {

@@ -46,8 +46,15 @@ func (d *doctor) checkProxy(ctx context.Context) []Check {
 	conn, err := d.tunnel.DialContext(ctx, "tcp", d.p.Broker.Addr())
 	if err == nil {
 		d.local = hostOf(conn.LocalAddr())
+		way := d.proxy
+		if one, several := conn.(*route.Conn); several {
+			way = one.Way()
+		}
 		conn.Close()
-		return []Check{ok(fmt.Sprintf("%s opens a tunnel to %s in %s", d.proxy, d.p.Broker.Addr(), brief(time.Since(begin))))}
+		if way == "direct" {
+			return []Check{ok(fmt.Sprintf("%s: the direct way reaches %s in %s", d.proxy, d.p.Broker.Addr(), brief(time.Since(begin))))}
+		}
+		return []Check{ok(fmt.Sprintf("%s opens a tunnel to %s in %s", way, d.p.Broker.Addr(), brief(time.Since(begin))))}
 	}
 	if route.StageOf(err) == route.StageClock {
 		return []Check{d.lateClock(err), skip("see clock")}
