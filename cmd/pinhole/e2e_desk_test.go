@@ -72,6 +72,7 @@ type settings struct {
 	sensors string // the list, a line each
 	broker  string // "": the desk's gate
 	tls     string
+	proxy   string // "": none
 	batch   string
 	queue   string
 	more    string // further keys of publisher, a line each
@@ -88,6 +89,7 @@ func (d *desk) configure(s settings) string {
 	or(&s.broker, "mqtts://"+d.gate.addr())
 	or(&s.tls, fmt.Sprintf("ca: %[1]s/ca.pem, cert: %[1]s/device.crt, key: %[1]s/device.key, server_name: localhost, alpn: [%[2]s]",
 		d.lab.Dir(), lab.ALPN))
+	or(&s.proxy, "none")
 	or(&s.batch, "age: 100ms")
 	or(&s.queue, "max: 64MiB, sync: 2s")
 	var b strings.Builder
@@ -95,7 +97,8 @@ func (d *desk) configure(s settings) string {
 	for line := range strings.Lines(strings.TrimSpace(s.sensors)) {
 		fmt.Fprintf(&b, "  - %s\n", strings.TrimSpace(line))
 	}
-	fmt.Fprintf(&b, "publisher:\n  broker: %s\n  tls: {%s}\n  proxy: none\n  batch: {%s}\n  queue: {dir: state, %s}\n", s.broker, s.tls, s.batch, s.queue)
+	fmt.Fprintf(&b, "publisher:\n  broker: %s\n  tls: {%s}\n  proxy: %s\n  batch: {%s}\n  queue: {dir: state, %s}\n",
+		s.broker, s.tls, s.proxy, s.batch, s.queue)
 	fmt.Fprintf(&b, "  reconnect: {min: 1s, max: 1s}\n")
 	for line := range strings.Lines(strings.TrimSpace(s.more)) {
 		fmt.Fprintf(&b, "  %s\n", strings.TrimSpace(line))

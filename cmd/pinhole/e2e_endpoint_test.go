@@ -133,7 +133,7 @@ func (d *desk) refusedBy(s settings) {
 	before := d.queue(config).Readings
 	out, errs, code := output(d.t, "", d.agent, "run", "--once", "--timeout", "2500ms", "-c", config)
 	if code != 1 || !strings.Contains(errs, "stay in the queue") {
-		d.t.Errorf("the front let a ClientHello with %s through: code %d\n%s%s", s.tls, code, out, errs)
+		d.t.Errorf("it got through with tls {%s} and proxy %q: code %d\n%s%s", s.tls, s.proxy, code, out, errs)
 	}
 	if n := d.queue(config).Readings; n != before+1 {
 		d.t.Errorf("%d readings in the queue, want %d", n, before+1)
