@@ -59,13 +59,18 @@ func (l *linker) way(b route.Broker) dial {
 	case route.HTTPS:
 		return l.https(via, signer)
 	case route.WSS, route.WS:
-		o := route.WSOptions{Now: l.now}
-		if signer != nil {
-			o.Sign = signer.WebSocket
-		}
-		via = route.OverWebSocket(via, o)
+		via = route.OverWebSocket(via, l.webSocket(signer))
 	}
 	return l.mqtt(via)
+}
+
+// webSocket are the settings for a WebSocket; signer is nil where nobody signs.
+func (l *linker) webSocket(signer *aws.Signer) route.WSOptions {
+	o := route.WSOptions{Header: l.c.Headers, Now: l.now}
+	if signer != nil {
+		o.Sign = signer.WebSocket
+	}
+	return o
 }
 
 // layers are the settings of TLS for one address, and who signs requests there; nil: nobody.

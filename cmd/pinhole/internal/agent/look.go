@@ -14,7 +14,8 @@ import (
 // Layers are the parts of the agent's way to one of its addresses, for a look at each of them.
 type Layers struct {
 	TLS  route.TLSOptions
-	Sign *aws.Signer // signs requests; nil: nobody does
+	WS   route.WSOptions // where the address is one of a WebSocket
+	Sign *aws.Signer     // signs requests; nil: nobody does
 
 	// Post makes a link that posts over a stream to an https address.
 	Post func(ctx context.Context, over *route.Route) (publisher.Link, error)
@@ -24,7 +25,7 @@ type Layers struct {
 func LayersOf(c *config.Config, b route.Broker, now func() time.Time, env func(string) string, log *slog.Logger) Layers {
 	l := &linker{c: &c.Publisher, device: c.Device, now: now, env: env, log: log}
 	t, signer := l.layers(b)
-	return Layers{TLS: t, Sign: signer, Post: func(ctx context.Context, over *route.Route) (publisher.Link, error) {
+	return Layers{TLS: t, WS: l.webSocket(signer), Sign: signer, Post: func(ctx context.Context, over *route.Route) (publisher.Link, error) {
 		return l.https(over, signer)(ctx)
 	}}
 }

@@ -1,9 +1,12 @@
 package agent
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -223,6 +226,30 @@ func TestRoutes(t *testing.T) {
 			t.Error(err)
 		}
 		dial = w.dialer(c, time.Now)
+	}
+}
+
+// TestHeaders: the fields of the configuration stand in the request for a WebSocket, and nowhere in what is said about it.
+func TestHeaders(t *testing.T) {
+	got := make(chan http.Header, 1)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		got <- r.Header
+		http.Error(w, "no", http.StatusForbidden)
+	}))
+	defer server.Close()
+	c := linkConfig(t, "ws://"+server.Listener.Addr().String())
+	c.Publisher.Headers = http.Header{"Authorization": {"Bearer canary"}}
+	var said bytes.Buffer
+	log := slog.New(slog.NewTextHandler(&said, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	_, err := dialer(c, time.Now, os.Getenv, log)(t.Context())
+	if route.StageOf(err) != route.StageWS || strings.Contains(err.Error()+said.String(), "canary") {
+		t.Errorf("got %v, log %s", err, &said)
+	}
+	if h := <-got; h.Get("Authorization") != "Bearer canary" || h.Get("Upgrade") != "websocket" {
+		t.Errorf("the request's fields: %v", h)
+	}
+	if h := LayersOf(c, c.Publisher.Broker, time.Now, os.Getenv, log).WS.Header; h.Get("Authorization") != "Bearer canary" {
+		t.Errorf("for a look: %v", h)
 	}
 }
 

@@ -12,6 +12,7 @@ package config
 
 import (
 	"log/slog"
+	"net/http"
 	"net/url"
 	"time"
 
@@ -61,6 +62,7 @@ type Publisher struct {
 	Sign         AWS
 	Proxy        Proxy
 	Routes       []route.Broker // further ways out, in this order
+	Headers      http.Header    // further fields of the requests that open a WebSocket; their values are secrets
 	KeepAlive    time.Duration  // whole seconds
 	Batch        Batch
 	Rate         Rate

@@ -43,6 +43,7 @@ func (p *parser) publisher(v value, device string) (c Publisher) {
 	c.TLS = p.tls(o.section("tls"), &c)
 	p.proxy(o, &c)
 	p.routes(o.get("routes"), &c)
+	c.Headers = p.headers(o.get("headers"), &c)
 	p.awsFits(&c)
 	c.KeepAlive = p.keepAlive(o.get("keepalive"), c.AWS)
 	c.Batch = p.batch(o.section("batch"))

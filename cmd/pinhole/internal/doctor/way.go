@@ -37,11 +37,7 @@ func (d *doctor) way() *route.Route {
 	if !d.webSocket() {
 		return d.secured()
 	}
-	o := route.WSOptions{Now: d.now}
-	if d.layers.Sign != nil {
-		o.Sign = d.layers.Sign.WebSocket
-	}
-	return route.OverWebSocket(d.secured(), o)
+	return route.OverWebSocket(d.secured(), d.layers.WS)
 }
 
 func (d *doctor) webSocket() bool {
