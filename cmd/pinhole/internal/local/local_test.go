@@ -70,6 +70,10 @@ func TestHealth(t *testing.T) {
 		t.Errorf("code %d", w.Code)
 	}
 	var st Status
+	if text := get(t, s, "/metrics", nil).Body.String(); !strings.Contains(text, `pinhole_connect_failure_stage{stage="tcp"} 1`+"\n") ||
+		!strings.Contains(text, `pinhole_connect_failure_stage{stage="dns"} 0`+"\n") {
+		t.Errorf("metrics do not tell the stage:\n%s", text)
+	}
 	if err := json.Unmarshal(get(t, s, "/api/status", nil).Body.Bytes(), &st); err != nil || st.OK || len(st.Problems) != 3 || st.Link.Stage != "tcp" {
 		t.Errorf("status %+v, %v", st, err)
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"pinhole/publisher/queue"
+	"pinhole/publisher/route"
 )
 
 // maxSensors bounds the series of /metrics: one agent may have 20,000 sensors, and nobody's Prometheus wants them all.
@@ -23,6 +24,10 @@ func (s *Snapshot) metrics(now time.Time) []byte {
 	m.one("pinhole_connected", "gauge", "1 while there is a link to the broker.", truth(l.Connected))
 	m.one("pinhole_connects_total", "counter", "Links made.", float64(l.Connects))
 	m.one("pinhole_connect_failures", "gauge", "Attempts and short sessions that failed in a row.", float64(l.Failures))
+	m.head("pinhole_connect_failure_stage", "gauge", "1 for the stage at which the last attempt failed; none while connected.")
+	for _, stage := range route.Stages() {
+		m.value("pinhole_connect_failure_stage", `stage="`+string(stage)+`"`, truth(l.Stage == string(stage)))
+	}
 	m.one("pinhole_in_flight", "gauge", "Messages on their way.", float64(l.InFlight))
 	m.one("pinhole_messages_total", "counter", "Messages acknowledged.", float64(l.Messages))
 	m.one("pinhole_readings_delivered_total", "counter", "Readings acknowledged.", float64(l.Readings))
