@@ -3,10 +3,12 @@ package publishertest
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -36,13 +38,23 @@ func Program(t testing.TB, name string) string {
 // FreeAddr returns an address on 127.0.0.1 that nobody listened on a moment ago.
 func FreeAddr(t testing.TB) string {
 	t.Helper()
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	// Below the range from which the kernel takes ports for outgoing connections (32768 on), a stretch for each test process, each
+	// port once: what is found free here is still free when the program asks for it.
+	const first, stretches, stretch = 12000, 50, 400
+	base := first + uint32(os.Getpid())%stretches*stretch
+	for range stretch {
+		addr := fmt.Sprintf("127.0.0.1:%d", base+handed.Add(1)%stretch)
+		if l, err := net.Listen("tcp4", addr); err == nil {
+			l.Close()
+			return addr
+		}
 	}
-	defer l.Close()
-	return l.Addr().String()
+	t.Fatal("no free port")
+	return ""
 }
+
+// handed counts the ports that were handed out.
+var handed atomic.Uint32
 
 // start runs a program until the test ends and returns once all addresses accept connections. Its output is logged if the test
 // fails. kill ends it earlier.

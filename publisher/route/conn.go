@@ -111,13 +111,14 @@ func (c *Conn) Close() error {
 // lastWords reads what a TLS peer said before it reset the connection, for a write can meet the reset before anybody has read the
 // alert that explains it. The bytes of an alert are still there: Linux keeps what was received before a reset.
 func (c *Conn) lastWords(err error) error {
-	if c.TLS() == nil || !errors.Is(err, syscall.ECONNRESET) && !errors.Is(err, syscall.EPIPE) {
+	session, ok := c.conn.(*tls.Conn) // it may be read from two goroutines, which not every layer above it allows
+	if !ok || !errors.Is(err, syscall.ECONNRESET) && !errors.Is(err, syscall.EPIPE) {
 		return nil
 	}
-	if err := c.conn.SetReadDeadline(time.Now().Add(lastWordsWithin)); err != nil {
+	if err := session.SetReadDeadline(time.Now().Add(lastWordsWithin)); err != nil {
 		return nil
 	}
-	_, err = c.conn.Read(make([]byte, 1))
+	_, err = session.Read(make([]byte, 1))
 	return err
 }
 
