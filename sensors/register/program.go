@@ -45,6 +45,7 @@ type program struct {
 	rounds   []round
 	canary   []op
 	close    []op
+	silent   time.Duration // the longest that the part may not acknowledge, because it measures
 }
 
 type round struct {
@@ -63,8 +64,16 @@ func compile(c *chips.Chip, address byte) *program {
 	}
 	for i := range c.Rounds {
 		r := round{start: steps(c.Rounds[i].Start), twice: c.Rounds[i].Twice}
+		var delays time.Duration
+		for _, o := range r.start {
+			delays += o.span
+		}
 		for k := range c.Rounds[i].Reads {
-			r.reads = append(r.reads, answer(&c.Rounds[i].Reads[k], address))
+			read := &c.Rounds[i].Reads[k]
+			r.reads = append(r.reads, answer(read, address))
+			if read.UntilAck > 0 {
+				p.silent = max(p.silent, delays+read.UntilAck)
+			}
 		}
 		p.rounds = append(p.rounds, r)
 	}

@@ -61,8 +61,9 @@ func (d *Dev) init(ctx context.Context) error {
 	return nil
 }
 
+// identify reads an id. A part that does not acknowledge while it measures may be doing so: a measurement was broken off.
 func (d *Dev) identify(ctx context.Context, o *op) error {
-	if err := d.part.Tx(ctx, o.step, o.w, o.r); err != nil {
+	if err := d.ask(ctx, o, d.prog.silent); err != nil {
 		return err
 	}
 	got := extract(o.r, 0, 8*len(o.r))
@@ -246,19 +247,26 @@ func (d *Dev) pass(ctx context.Context, r *round) error {
 	return nil
 }
 
-// fetch reads an answer and checks it.
-func (d *Dev) fetch(ctx context.Context, o *op) error {
+// ask makes a transfer, again and again for a while where the part does not acknowledge.
+func (d *Dev) ask(ctx context.Context, o *op, span time.Duration) error {
 	for waited := time.Duration(0); ; waited += ackEvery {
 		err := d.part.Tx(ctx, o.step, o.w, o.r)
 		if err == nil {
-			break
+			return nil
 		}
-		if class := sensors.ClassOf(err); class != sensors.Absent && class != sensors.NAK || waited >= o.read.UntilAck {
+		if class := sensors.ClassOf(err); class != sensors.Absent && class != sensors.NAK || waited >= span {
 			return err
 		}
 		if err := d.part.Wait(ctx, o.step, ackEvery); err != nil {
 			return err
 		}
+	}
+}
+
+// fetch reads an answer and checks it.
+func (d *Dev) fetch(ctx context.Context, o *op) error {
+	if err := d.ask(ctx, o, o.read.UntilAck); err != nil {
+		return err
 	}
 	for _, b := range o.read.Reject {
 		if all(o.r, b) {

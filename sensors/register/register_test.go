@@ -79,6 +79,7 @@ func parts() map[string]sensorstest.Suite {
 		"lm75":    {Truth: temperatures(-55, 125), Within: degrees(0.251), Nameless: true},
 		"lm75a":   {Truth: temperatures(-55, 125), Within: degrees(0.063), Nameless: true},
 		"mcp9808": {Truth: temperatures(-40, 125), Within: degrees(0.0313)},
+		"hdc302x": {Truth: temperatures(-40, 125), Within: degrees(0.01), Patient: true},
 		"hdc1080": {Truth: temperatures(-40, 125), Within: degrees(0.01), Blind: true},
 		"bh1750": {Blind: true, Truth: []sim.Still{{sensors.Illuminance: 28067.3}, {sensors.Illuminance: 0}, {sensors.Illuminance: 1}, {sensors.Illuminance: 54000}},
 			Within: map[sensors.Quantity]float64{sensors.Illuminance: 0.5}},

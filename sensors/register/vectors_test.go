@@ -59,6 +59,9 @@ func TestVectors(t *testing.T) {
 		// HDC1080, the formulas of its two registers.
 		{"hdc1080", nil, 0, "\x66\x66\x80\x00", 26}, {"hdc1080", nil, 1, "\x66\x66\x80\x00", 50}, {"hdc1080", nil, 0, "\x00\x01\x00\x01", -40},
 		{"hdc1080", nil, 0, "\x00\x00\x80\x00", bad}, {"hdc1080", nil, 1, "\x66\x66\x00\x00", bad}, {"hdc1080", nil, 1, "\x66\x66\xFF\xFF", 100},
+		// HDC302x, the formulas of its two words.
+		{"hdc302x", nil, 0, "\x66\x66\x80\x00", 25}, {"hdc302x", nil, 0, "\xF8\xE2\x80\x00", bad}, {"hdc302x", nil, 0, "\x07\x51\x80\x00", -40},
+		{"hdc302x", nil, 0, "\x07\x4D\x80\x00", bad}, {"hdc302x", nil, 0, "\x00\x00\x00\x00", bad}, {"hdc302x", nil, 1, "\x66\x66\x00\x00", bad}, {"hdc302x", nil, 1, "\x66\x66\x80\x00", 50}, {"hdc302x", nil, 1, "\x66\x66\xFF\xFF", 100},
 		// BH1750, page 7: 1000001110010000 is 28067 lx.
 		{"bh1750", nil, 0, "\x83\x90", 28066.7}, {"bh1750", nil, 0, "\x00\x01", 0.8}, {"bh1750", nil, 0, "\x00\x00", 0}, {"bh1750", nil, 0, "\xFF\xFF", bad},
 		// MPU6050: 16384 a g, 340 a Cel from 36.53, 131 a degree a second.

@@ -125,7 +125,7 @@ func (s *Suite) try(t *testing.T, d *desk, name string, opening bool, k, length 
 	}
 	h, isHard := hard[fault.Trouble]
 	switch {
-	case err == nil && isHard:
+	case err == nil && isHard && !(s.Patient && fault.Trouble == sim.NAK && length < forever):
 		t.Errorf("%s: no error", name)
 	case err == nil && !honest(list, want):
 		t.Errorf("%s: measured %v, the truth is %v", name, show(list), show(want))

@@ -38,6 +38,10 @@ type Suite struct {
 	// Nameless: the part has no id, so that another one can pass for it. Wrong bits cannot.
 	Nameless bool
 
+	// Patient: a transfer that is not acknowledged is made again, as the part may be measuring. Then one that is not for another
+	// reason costs nothing, and needs no error.
+	Patient bool
+
 	// Allocations is how many a measurement may make: 0 as a rule, a few where files are read.
 	Allocations float64
 

@@ -49,6 +49,7 @@ type describedRound struct {
 	takes   time.Duration
 	flags   []chips.Expect // bits that tell that it is over
 	answers []describedAnswer
+	silent  bool // while it is under way, the part acknowledges no read
 }
 
 // wake is a wait among the steps that prepare the part: bits that get their value by themselves, some time after power-on or after
@@ -115,6 +116,15 @@ func (d *described) Power(now time.Time) {
 	for i := range d.store {
 		copy(d.store[i].data, d.store[i].power)
 	}
+	d.blank()
+	for i := range d.wakes {
+		d.wakes[i].due = d.awake.Add(d.wakes[i].Timeout / 2)
+	}
+	d.settle(d.awake)
+}
+
+// blank makes the answers that belong to no register what they are at power-on: zeros, rightly sealed.
+func (d *described) blank() {
 	for i := range d.rounds {
 		for k := range d.rounds[i].answers {
 			if a := &d.rounds[i].answers[k]; a.read.At.Bytes == 0 {
@@ -123,10 +133,6 @@ func (d *described) Power(now time.Time) {
 			}
 		}
 	}
-	for i := range d.wakes {
-		d.wakes[i].due = d.awake.Add(d.wakes[i].Timeout / 2)
-	}
-	d.settle(d.awake)
 }
 
 // Idle reports whether the part rests.
@@ -143,6 +149,9 @@ func (d *described) Tx(now time.Time, w, r []byte) bool {
 	d.settle(now)
 	if len(w) > 0 {
 		d.write(now, w)
+	}
+	if len(r) > 0 && d.busy != nil && d.busy.silent {
+		return false
 	}
 	if len(r) > 0 {
 		d.read(r, len(w) == 0)
@@ -200,8 +209,10 @@ func (d *described) pointerBytes() int {
 			}
 		}
 	}
-	if len(d.chip.Canary) > 0 {
-		return d.chip.Canary[0].At.Bytes
+	for _, list := range [...][]chips.Expect{d.chip.Identify, d.chip.Canary} {
+		if len(list) > 0 {
+			return list[0].At.Bytes
+		}
 	}
 	return 1
 }
@@ -212,6 +223,9 @@ func (d *described) read(r []byte, bare bool) {
 	}
 	if bare && d.bare != nil {
 		copy(r, d.bare.data)
+		if d.chip.Part.Once {
+			d.blank()
+		}
 		for i := range d.rounds {
 			for k := range d.rounds[i].answers {
 				if a := &d.rounds[i].answers[k]; a.cell == d.bare && a.next != nil {

@@ -125,6 +125,10 @@ func (d *described) round(r *chips.Round) describedRound {
 		}
 		given += s.Delay
 	}
+	for i := range r.Reads {
+		m.silent = m.silent || r.Reads[i].UntilAck > 0
+		given += r.Reads[i].UntilAck / 2
+	}
 	if m.takes == 0 {
 		m.takes = given * 9 / 10
 	}

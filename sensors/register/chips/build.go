@@ -253,7 +253,7 @@ func (b *builder) crc(at string, p kind.Params, bytes int) *CRC {
 }
 
 func (b *builder) part(at string, p kind.Params) Part {
-	part := Part{Flat: p.String("layout") == "bytes", Converts: p.Duration("converts")}
+	part := Part{Flat: p.String("layout") == "bytes", Converts: p.Duration("converts"), Once: p.Bool("once")}
 	for i, x := range p.List("power_on") {
 		m, at := x.(kind.Params), fmt.Sprintf("%s.power_on[%d]", at, i)
 		e := Expect{At: b.at(at, m), Bytes: int(or(m, "bytes", 1))}

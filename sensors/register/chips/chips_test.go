@@ -197,6 +197,19 @@ func TestLoad(t *testing.T) {
 			t.Errorf("%s: %v", path, problems)
 		}
 	}
+	for _, s := range All() { // what is shipped works as a user's own file, too
+		data, err := files.ReadFile(s.Kind + ".yaml")
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(dir, "own.yaml")
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, problems := Load(path); problems != nil {
+			t.Errorf("%s as a file: %v", s.Kind, problems)
+		}
+	}
 	big := filepath.Join(dir, "big.yaml")
 	if err := os.WriteFile(big, make([]byte, maxFile+1), 0o600); err != nil {
 		t.Fatal(err)

@@ -141,6 +141,7 @@ type Part struct {
 	Converts time.Duration // 0: not known
 	PowerOn  []Expect      // what registers hold: Bytes and Equals
 	Clears   []int
+	Once     bool // what was measured can be read once; then the answer is that of power-on
 	Runs     *Expect
 }
 

@@ -57,7 +57,9 @@ func Load(path string) (*File, []kind.Problem) {
 	if err != nil {
 		return fail(err)
 	}
-	return Parse(name, data, Keys())
+	about := aboutKeys() // so that a definition is the same file before and after it is shipped
+	about.Required = false
+	return Parse(name, data, append(Keys(), about))
 }
 
 // Parse reads a definition from the text of a file called name.

@@ -187,6 +187,7 @@ func partKeys() []kind.Key {
 			required(formula("value", "a number"))),
 		{Name: "clears", Type: kind.List, Max: new(8.0), Elem: &kind.Key{Type: kind.Int, Min: new(0.0), Max: new(65535.0), Help: "a register"},
 			Help: "registers that take the ready flag away when they are read"},
+		{Name: "once", Type: kind.Bool, Help: "an answer without a register can be read once; then it is what it was at power-on"},
 		{Name: "runs", Type: kind.Map, Keys: bitKeys(), Help: "the part measures by itself while a register's bits have a value"},
 	}
 }
