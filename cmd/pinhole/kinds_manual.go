@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -35,7 +37,7 @@ func printManual(e *env, k kind.Kind) {
 	if len(k.Keys) == 0 {
 		e.printf("  none\n")
 	}
-	printKeys(e, k.Keys, "")
+	(&keyPrinter{e: e}).print(k.Keys, "")
 	if qs := yields(k); len(qs) > 0 {
 		fmt.Fprintf(w, "\nQuantities, with the keys at their defaults\n")
 		for _, q := range qs {
@@ -66,14 +68,33 @@ func ownKeys(k kind.Kind) string {
 	return "name, kind, every and filters"
 }
 
-// printKeys prints two lines and more for each key; the keys of a map follow with its name in front.
-func printKeys(e *env, keys []kind.Key, parent string) {
+// keyPrinter prints keys, and keys that several of them have below them only once.
+type keyPrinter struct {
+	e    *env
+	told []toldKeys
+}
+
+type toldKeys struct {
+	keys []kind.Key
+	path string
+}
+
+// print prints two lines and more for each key; the keys of a map follow with its name in front.
+func (p *keyPrinter) print(keys []kind.Key, parent string) {
 	for _, k := range keys {
-		e.printf("%s%s", wrap(parent+k.Name+": "+typeText(k)+stateText(k), "  ", "      "), wrap(k.Help, "      ", "      "))
-		printKeys(e, k.Keys, parent+k.Name+".")
+		path, below := parent+k.Name, k.Keys
+		inside := path + "."
 		if k.Elem != nil {
-			printKeys(e, k.Elem.Keys, parent+k.Name+"[].")
+			below, inside = k.Elem.Keys, path+"[]."
 		}
+		help := k.Help
+		i := slices.IndexFunc(p.told, func(t toldKeys) bool { return len(below) > 1 && reflect.DeepEqual(t.keys, below) })
+		if i >= 0 {
+			help, below = help+"; the keys are those of "+p.told[i].path+", above", nil
+		}
+		p.e.printf("%s%s", wrap(path+": "+typeText(k)+stateText(k), "  ", "      "), wrap(help, "      ", "      "))
+		p.told = append(p.told, toldKeys{below, strings.TrimSuffix(inside, ".")})
+		p.print(below, inside)
 	}
 }
 

@@ -35,6 +35,21 @@ func TestTheExamplePassesOnThisMachine(t *testing.T) {
 	}
 }
 
+// TestKeysThatRepeatAreToldOnce: a manual refers to keys that it has told of already.
+func TestKeysThatRepeatAreToldOnce(t *testing.T) {
+	out, _, _ := pinhole(t, "", "kinds", "register")
+	for _, want := range []string{"  definition.init[].set.verify: ", "wait for it; the keys are those of definition.init[], above\n", "  definition.close: "} {
+		if !strings.Contains(out, want) {
+			t.Errorf("%q is missing in\n%s", want, out)
+		}
+	}
+	for _, not := range []string{"definition.close[].set", "definition.canary[].register"} {
+		if strings.Contains(out, not) {
+			t.Errorf("%q is there again in\n%s", not, out)
+		}
+	}
+}
+
 // TestEveryKindHasAManual prints each manual and checks each example.
 func TestEveryKindHasAManual(t *testing.T) {
 	for _, k := range all.Kinds() {
