@@ -33,7 +33,20 @@ func TestWeather(t *testing.T) {
 		{sensors.CO2, 420, 1140, 200, 0.8},
 		{sensors.TVOC, 5, 215, 50, 0.3},
 		{sensors.Raw, 27500, 32500, 1000, 13},
-		{sensors.UVIndex, 0, 1, 0.5, 0.01},
+		{sensors.UVIndex, 0, 5, 2, 0.01},
+		{sensors.Illuminance, 0.2, 600, 300, 150},
+		{sensors.PM25, 1, 17, 5, 0.2},
+		{sensors.Voltage, 2.6, 3.1, 0.05, 0.004},
+		{sensors.Current, 0.15, 0.65, 0.2, 0.03},
+		{sensors.Power, 0.4, 2.1, 0.5, 0.1},
+		{sensors.Resistance, 106, 112, 1, 0.01},
+		{sensors.AccelerationX, -0.05, 0.05, 0.05, 0.1},
+		{sensors.AccelerationZ, 9.76, 9.86, 0.05, 0.1},
+		{sensors.AngularRateY, -0.5, 0.5, 0.5, 1},
+		{sensors.Distance, 0.5, 1.9, 0.5, 0.01},
+		{sensors.Speed, 0, 8, 3, 1},
+		{sensors.Frequency, 49.9, 50.1, 0.03, 0.01},
+		{sensors.Ratio, 0, 1, 0.3, 0.01},
 	} {
 		low, high := math.Inf(1), math.Inf(-1)
 		for s := range 24 * 60 {
@@ -53,6 +66,71 @@ func TestWeather(t *testing.T) {
 	}
 	if Weather(8).Value(sensors.Temperature, "here", begin) == w.Value(sensors.Temperature, "here", begin) {
 		t.Error("another seed is the same weather")
+	}
+}
+
+// TestMeters watches what only rises: never back, and by how much in a day.
+func TestMeters(t *testing.T) {
+	w := Weather(7)
+	begin := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+	for _, tt := range []struct {
+		q    sensors.Quantity
+		want float64 // in a day
+		most float64 // in a second
+	}{
+		{sensors.Energy, 6000, 0.1},
+		{sensors.Volume, 1.44, 0.0004},
+		{sensors.Rainfall, 144, 0.04},
+		{sensors.Count, 14400, 1},
+		{sensors.Uptime, 86400, 1},
+		{sensors.NetworkReceived, 86400 * 1800, 1800},
+	} {
+		first := w.Value(tt.q, "here", begin)
+		last := first
+		for s := 1; s <= 86400; s++ {
+			v := w.Value(tt.q, "here", begin.Add(time.Duration(s)*time.Second))
+			if v < last || v-last > tt.most*1.000001 {
+				t.Fatalf("%s goes from %v to %v in a second", tt.q, last, v)
+			}
+			last = v
+		}
+		if got := last - first; math.Abs(got-tt.want) > 0.001*tt.want {
+			t.Errorf("%s rises by %v in a day, want %v", tt.q, got, tt.want)
+		}
+	}
+	if v := w.Value(sensors.Volume, "here", installed.Add(-time.Hour)); v != 0 {
+		t.Errorf("a meter shows %v before it was installed", v)
+	}
+}
+
+// TestRelations checks that quantities which depend on each other agree.
+func TestRelations(t *testing.T) {
+	w := Weather(7)
+	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	flowing := false
+	for range 100 {
+		at = at.Add(137 * time.Second)
+		v := func(q sensors.Quantity) float64 { return w.Value(q, "here", at) }
+		if p := v(sensors.Voltage) * v(sensors.Current); v(sensors.Power) != p {
+			t.Errorf("%v V and %v A make %v W", v(sensors.Voltage), v(sensors.Current), v(sensors.Power))
+		}
+		if v(sensors.PM1) > v(sensors.PM25) || v(sensors.PM25) > v(sensors.PM10) {
+			t.Errorf("particles %v, %v, %v", v(sensors.PM1), v(sensors.PM25), v(sensors.PM10))
+		}
+		drawn := w.Value(sensors.Volume, "here", at.Add(time.Millisecond)) - v(sensors.Volume)
+		if flow := v(sensors.FlowRate); flow == w.Value(sensors.FlowRate, "here", at.Add(time.Millisecond)) {
+			if flowing = flowing || flow > 0; math.Abs(drawn*1e6-flow) > 1e-3 {
+				t.Errorf("%v litres a second, but %v m3 in a millisecond", flow, drawn)
+			}
+		}
+	}
+	if !flowing {
+		t.Error("no water in all that time")
+	}
+	for _, info := range sensors.Quantities() {
+		if v := w.Value(info.Quantity, "here", at); math.IsNaN(v) || math.IsInf(v, 0) || v == 0 && !info.Boolean && info.Quantity != sensors.FlowRate {
+			t.Errorf("%s is %v by day", info.Quantity, v)
+		}
 	}
 }
 
