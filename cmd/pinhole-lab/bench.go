@@ -45,7 +45,7 @@ func bench(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	defer os.RemoveAll(b.dir)
 	b.out = tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0)
-	for _, part := range []func() error{b.tape, b.flatOut, b.backlog, b.quiet} {
+	for _, part := range []func() error{b.tape, b.flatOut, b.backlog, b.quiet, b.posts} {
 		if err := part(); err != nil {
 			b.out.Flush()
 			fmt.Fprintln(stderr, "pinhole-lab bench:", err)
@@ -104,6 +104,11 @@ const benchTopic = "pinhole/bench/readings"
 
 // begin starts an endpoint and an agent with the given sensors and publisher keys.
 func (b *bencher) begin(name, sensors, publisher string, faults ...lab.Fault) (*trial, error) {
+	return b.beginBy("mqtts", lab.ALPN, name, sensors, publisher, faults...)
+}
+
+// beginBy is begin with the way out to use, and its ALPN name.
+func (b *bencher) beginBy(scheme, alpn, name, sensors, publisher string, faults ...lab.Fault) (*trial, error) {
 	r := &trial{queue: filepath.Join(b.dir, name)}
 	var err error
 	r.lab, err = lab.Start(lab.Options{Dir: filepath.Join(b.dir, name+"-lab"), NoLimits: true, Faults: faults, OnBatch: func(m *judge.Batch) {
@@ -123,8 +128,8 @@ board: sim
 sensors:
 %s
 publisher:
-  broker: mqtts://%s
-  tls: {ca: ca.pem, cert: device.crt, key: device.key, server_name: localhost, alpn: [x-amzn-mqtt-ca]}
+  broker: %s://%s
+  tls: {ca: ca.pem, cert: device.crt, key: device.key, server_name: localhost, alpn: [%s]}
   proxy: none
   rate: off
   topic: %s
@@ -132,7 +137,7 @@ publisher:
 %s
 status: {listen: ""}
 log: {level: error}
-`, sensors, r.lab.Addr(), benchTopic, r.queue, publisher)
+`, sensors, scheme, r.lab.Addr(), alpn, benchTopic, r.queue, publisher)
 	config := filepath.Join(r.lab.Dir(), "bench.yaml")
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		return nil, err

@@ -26,9 +26,11 @@ func TestE2ECutsAndKills(t *testing.T) {
 			d.arrived(30*time.Second, 1200)
 			if what == 'c' { // by turns after the broker has taken what was sent, and before
 				if cuts++; cuts%2 == 0 {
+					links := d.links()
 					d.lab.Cut()
+					d.await(30*time.Second, "the next link", func() bool { return d.links() > links })
 				} else {
-					d.gate.cut(t, 10<<10)
+					d.cut(10 << 10)
 				}
 				continue
 			}

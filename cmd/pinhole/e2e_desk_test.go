@@ -235,6 +235,27 @@ func (d *desk) disk() (length, taken int64) {
 	return length, taken
 }
 
+// links counts the connections on which something came that was meant for the broker: a login, or a first post.
+func (d *desk) links() (n int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, e := range d.events {
+		if e.Kind == "connect" {
+			n++
+		}
+	}
+	return n
+}
+
+// cut lets at least n bytes vanish, cuts the link, and waits for the next one: what is cut before a link is there is a handshake,
+// which the agent gives seconds to.
+func (d *desk) cut(n int) {
+	d.t.Helper()
+	d.gate.cut(d.t, n)
+	links := d.links()
+	d.await(30*time.Second, "the next link", func() bool { return d.links() > links })
+}
+
 // closed counts the connections that ended at the lab in that way.
 func (d *desk) closed(detail string) (n int) {
 	d.mu.Lock()

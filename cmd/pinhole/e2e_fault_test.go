@@ -25,6 +25,7 @@ var faultCases = map[string]struct {
 	"no-alpn":        {}, // a warning, as the lab is no AWS host
 	"no-client-cert": {},
 	"tls12":          {},
+	"http-status":    {}, // nothing is posted
 	"slow-ack":       {},
 	"reorder-acks":   {},
 	"double-acks":    {},

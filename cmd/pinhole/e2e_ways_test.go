@@ -76,7 +76,7 @@ func TestE2EWaysOutCut(t *testing.T) {
 			d.run(config)
 			for range 4 * *campaign {
 				d.arrived(30*time.Second, 500)
-				d.gate.cut(t, 1) // a post waits for its answer, so no more may come
+				d.cut(1) // a post waits for its answer, so no more may come
 			}
 			d.arrived(30*time.Second, 500)
 			d.finish()

@@ -5,6 +5,10 @@
 // MaxAnswer of memory; and that connections are kept alive and opened at least a second apart. Messages arrive in the order in
 // which they were published unless several may be under way at once.
 //
+// Order and several at once exclude each other here. HTTP/1.1 knows requests sent ahead of the answers on one connection, which would
+// have both; but a client should not do that with POST (RFC 9112 section 9.3.2), what stands between often does not bear it, and AWS
+// does not promise it. One at a time costs little: what piles up meanwhile travels as a larger message.
+//
 // The connection comes from package route, the signature from package aws. A failed post ends the link: when to try again is package
 // publisher's business.
 package httppub

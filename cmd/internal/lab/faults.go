@@ -58,6 +58,7 @@ var faultTable = []struct {
 	{FaultHelp{"not-active", "", "", "hangs up on CONNECT, as for a certificate that is not active"}, argNone},
 	{FaultHelp{"deny-publish", "", "", "hangs up on every publish, as a policy that denies it"}, argNone},
 	{FaultHelp{"poison", "TEXT", "", "hangs up on every publish that contains TEXT"}, argText},
+	{FaultHelp{"http-status", "N", "503", "answers posts with status N, 400 to 599, and takes none"}, argCount},
 	{FaultHelp{"cut-after", "N", "10", "hangs up after N messages were taken and acknowledged"}, argCount},
 	{FaultHelp{"cut-before-ack", "N", "10", "takes the Nth message of a connection and hangs up without acknowledging it"}, argCount},
 	{FaultHelp{"reset", "N", "0", "resets the TCP connection after N messages; 0: right after CONNACK"}, argCount},
@@ -137,7 +138,7 @@ func (f Fault) resolve() (effect, error) {
 		}
 	case argCount:
 		e.n, err = strconv.Atoi(arg)
-		if err == nil && (e.n < 0 || f.Name == "connack" && (e.n < 1 || e.n > 255)) {
+		if err == nil && (e.n < 0 || f.Name == "connack" && (e.n < 1 || e.n > 255) || f.Name == "http-status" && (e.n < 400 || e.n > 599)) {
 			err = fmt.Errorf("%d is out of range", e.n)
 		}
 	case argPercent:

@@ -17,7 +17,7 @@ func TestParseFault(t *testing.T) {
 		"mute-ack": "", "cut-after=5": "", "cut-after": "", "slow-ack=50ms": "", "drop-acks=10%": "", "drop-acks=10": "",
 		"poison=a=b*c": "after the *", "connack=5*3": "", "reset*1": "",
 		"gremlins": "unknown fault", "mute-ack=1": "takes no argument", "connack=0": "out of range", "connack=256": "out of range",
-		"cut-after=-1": "out of range", "cut-after=x": "invalid syntax", "drop-acks=101": "out of range", "slow-ack=5": "missing unit",
+		"cut-after=-1": "out of range", "http-status=200": "out of range", "http-status=600": "out of range", "cut-after=x": "invalid syntax", "drop-acks=101": "out of range", "slow-ack=5": "missing unit",
 		"slow-ack=-1s": "negative", "poison": "needs a text", "mute-ack*0": "after the *", "": "unknown fault",
 	} {
 		f, err := ParseFault(text)

@@ -133,6 +133,8 @@ func (c *conn) post(r *http.Request, path string, body []byte) (int, []byte, err
 		return refuse(http.StatusForbidden, "Forbidden")
 	case c.eff.on("poison") && contains(body, c.eff["poison"].text):
 		return refuse(http.StatusBadRequest, "fault poison")
+	case c.eff.on("http-status"):
+		return refuse(c.eff["http-status"].n, "fault http-status")
 	case !c.lab.opts.NoLimits && !c.rate.admit(now):
 		c.lab.stats.discarded.Add(1)
 		return refuse(http.StatusTooManyRequests, "Too Many Requests")

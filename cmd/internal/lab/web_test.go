@@ -94,14 +94,16 @@ func TestFaultsOverHTTPS(t *testing.T) {
 		statuses []int // of three posts; 0: no answer
 		booked   uint64
 	}{
-		"deny-publish":     {[]int{403, 403, 403}, 0},
-		"not-active":       {[]int{403, 403, 403}, 0},
-		`poison="value":1`: {[]int{200, 400, 200}, 2},
-		"cut-before-ack=2": {[]int{200, 0, 200}, 3}, // the third is the first of its connection
-		"cut-after=1":      {[]int{200, 200, 200}, 3},
-		"slow-ack=10ms":    {[]int{200, 200, 200}, 3},
-		"mute-ack":         {[]int{0}, 1},
-		"alpn-reject":      {[]int{0}, 0},
+		"deny-publish":      {[]int{403, 403, 403}, 0},
+		"http-status":       {[]int{503, 503, 503}, 0},
+		"http-status=429*1": {[]int{429, 429, 429}, 0}, // on one connection
+		"not-active":        {[]int{403, 403, 403}, 0},
+		`poison="value":1`:  {[]int{200, 400, 200}, 2},
+		"cut-before-ack=2":  {[]int{200, 0, 200}, 3}, // the third is the first of its connection
+		"cut-after=1":       {[]int{200, 200, 200}, 3},
+		"slow-ack=10ms":     {[]int{200, 200, 200}, 3},
+		"mute-ack":          {[]int{0}, 1},
+		"alpn-reject":       {[]int{0}, 0},
 	} {
 		t.Run(text, func(t *testing.T) {
 			t.Parallel()

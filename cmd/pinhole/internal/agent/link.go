@@ -137,7 +137,7 @@ func (l *linker) password(host string) (string, error) {
 
 // https makes a link that posts. signer is nil where the certificate is enough.
 func (l *linker) https(way *route.Route, signer *aws.Signer) dial {
-	o := httppub.Options{Host: way.Broker.HostField(), Target: target(way.Broker.Path), Now: l.now, Log: l.log}
+	o := httppub.Options{Host: way.Broker.HostField(), Target: target(way.Broker.Path), Parallel: l.c.Parallel, Now: l.now, Log: l.log}
 	if signer != nil {
 		o.Sign = signer.Request
 	}

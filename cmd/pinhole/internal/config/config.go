@@ -67,6 +67,7 @@ type Publisher struct {
 	Batch        Batch
 	Rate         Rate
 	Window       int // publishes in flight
+	Parallel     int // posts under way at once, where the way out is https
 	Queue        Queue
 	Reconnect    Reconnect
 	Presence     bool

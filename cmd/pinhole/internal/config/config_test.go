@@ -69,6 +69,7 @@ func TestDefaults(t *testing.T) {
 			KeepAlive: 30 * time.Second,
 			Batch:     Batch{Readings: 500, Bytes: 5000, Age: 10 * time.Second},
 			Window:    16,
+			Parallel:  1,
 			Queue:     Queue{Dir: "/var/lib/pinhole", Max: 256 << 20, WhenFull: "drop-oldest", Sync: 10 * time.Second},
 			Reconnect: Reconnect{Min: time.Second, Max: 2 * time.Minute},
 		},
@@ -123,6 +124,7 @@ publisher:
   batch: {readings: 1, bytes: 120000, age: 0s}
   rate: {messages: 5, bytes: 1MB}
   window: 90
+  parallel: 16
   queue: {dir: ../spool, max: 1.5GiB, when_full: thin, sync: 0}
   reconnect: {min: 1.5s, max: 5m, spread: 1h}
   presence: true
@@ -182,6 +184,7 @@ log: {level: debug, format: json}
 			Batch:     Batch{Readings: 1, Bytes: 120000},
 			Rate:      Rate{Messages: 5, Bytes: 1e6},
 			Window:    90,
+			Parallel:  16,
 			Queue:     Queue{Dir: "/srv/spool", Max: 3 << 29, WhenFull: "thin"},
 			Reconnect: Reconnect{Min: 1500 * time.Millisecond, Max: 5 * time.Minute, Spread: time.Hour},
 			Presence:  true,
@@ -247,6 +250,7 @@ func TestWarnings(t *testing.T) {
 			"right if the broker is a domain of your own that leads there",
 		"publisher: {broker: " + at + ", username: u, routes: [wss]}": "1:80: publisher.routes[0]: " +
 			"AWS IoT takes no client certificates over WebSocket; https works with the same certificate; or set publisher.aws, to sign with credentials",
+		"publisher: {broker: h, parallel: 2}": "1:34: publisher.parallel: only https posts, and no way out is https; remove it",
 		"publisher: {broker: h}\nstatus: {listen: 0.0.0.0:80}": "2:18: status.listen: 0.0.0.0:80 can be reached from other machines, " +
 			"and no token is set; set status.token_file",
 	} {

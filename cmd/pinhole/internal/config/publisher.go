@@ -2,11 +2,13 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"go.yaml.in/yaml/v4"
 
 	"pinhole/publisher/aws"
+	"pinhole/publisher/route"
 )
 
 // Bounds of the publisher's keys.
@@ -15,6 +17,7 @@ const (
 	maxBatchBytes = 120000 // a backlog is packed into messages of that size; AWS IoT takes 128 KB
 	maxReadings   = 20000
 	maxWindow     = 90 // AWS IoT accepts 100 unacknowledged publishes
+	maxParallel   = 16 // connections, of which one a second is opened
 	minQueue      = 1 << 20
 	maxQueue      = 1 << 40
 	longest       = 24 * time.Hour
@@ -53,6 +56,7 @@ func (p *parser) publisher(v value, device string) (c Publisher) {
 	}
 	c.Rate = p.rate(o.get("rate"), c.AWS)
 	c.Window = int(o.get("window").integer(16, 1, maxWindow))
+	c.Parallel = p.parallel(o.get("parallel"), &c)
 	c.Queue = p.queue(o.section("queue"))
 	c.Reconnect = p.reconnect(o.section("reconnect"))
 	o.done()
@@ -102,6 +106,19 @@ func (p *parser) batch(o *object) (b Batch) {
 	b.Age = o.get("age").duration(10*time.Second, 0, longest)
 	o.done()
 	return b
+}
+
+// parallel reads how many posts may be under way at once. The broker, the further ways and the window are known by now.
+func (p *parser) parallel(v value, c *Publisher) int {
+	n := int(v.integer(1, 1, maxParallel))
+	posts := func(b route.Broker) bool { return b.Scheme == route.HTTPS }
+	switch {
+	case n > c.Window:
+		v.problem(fmt.Sprintf("%d posts at once are more than publisher.window allows, %d", n, c.Window), "raise window too")
+	case n > 1 && c.Broker.Host != "" && !posts(c.Broker) && !slices.ContainsFunc(c.Routes, posts):
+		p.warnAt(v.path, "only https posts, and no way out is https", "remove it")
+	}
+	return n
 }
 
 const rateHint = "write auto, off or {messages: 80, bytes: 400KiB}"
