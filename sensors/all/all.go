@@ -13,6 +13,7 @@ import (
 	"pinhole/sensors/bmp388"
 	"pinhole/sensors/gpio"
 	"pinhole/sensors/host"
+	"pinhole/sensors/hts221"
 	"pinhole/sensors/htu21d"
 	"pinhole/sensors/hwmon"
 	"pinhole/sensors/iio"
@@ -38,7 +39,7 @@ import (
 // Kinds returns every kind, sorted by name.
 func Kinds() []kind.Kind {
 	list := []kind.Kind{
-		host.Kind(), htu21d.Kind(), mock.Kind(), replay.Kind(), scd30.Kind(), scd4x.Kind(), sgp30.Kind(),
+		host.Kind(), hts221.Kind(), htu21d.Kind(), mock.Kind(), replay.Kind(), scd30.Kind(), scd4x.Kind(), sgp30.Kind(),
 		sgp40.Kind(), sht3x.Kind(), sht4x.Kind(), shtc3.Kind(),
 	}
 	list = append(list, bme280.Kinds()...)

@@ -32,6 +32,7 @@ func all() []chip {
 		{"shtc3", newSHTC3},
 		{"aht10", newAHT10},
 		{"aht20", newAHT20},
+		{"hts221", newHTS221},
 		{"htu21d", newHTU21D},
 		{"scd4x", newSCD4x},
 		{"scd30", newSCD30},
