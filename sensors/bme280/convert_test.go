@@ -2,7 +2,6 @@ package bme280
 
 import (
 	"math"
-	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
@@ -207,26 +206,31 @@ func TestOversample(t *testing.T) {
 	}
 }
 
-// TestNothingWraps feeds constants and raw values that no part has: no panic, and no division by zero.
-func TestNothingWraps(t *testing.T) {
-	r := rand.New(rand.NewPCG(1, 2))
-	var b [24]byte
-	var h [7]byte
-	for range 20000 {
-		var c calibration
-		for i := range b {
-			b[i] = byte(r.Uint32())
+// FuzzConvert: no constants and registers make a value that the part cannot measure, and none divides by zero.
+func FuzzConvert(f *testing.F) {
+	f.Add([]byte("\x70\x6b\x43\x67\x18\xfc\x7d\x8e\x43\xd6\xd0\x0b\x27\x0b\x8c\x00\xf9\xff\x8c\x3c\xf8\xc6\x70\x17"),
+		[]byte("\x4b\x6a\x01\x00\x14\x04\x00\x1e"), int64(519888), int64(415148), int64(27135), true)
+	f.Add(make([]byte, 24), make([]byte, 8), int64(519888), int64(415148), int64(27135), false)
+	f.Fuzz(func(t *testing.T, tp, h []byte, rawT, rawP, rawH int64, humid bool) {
+		d := &Dev{part: new(kind.Part), model: bmp()}
+		if humid {
+			d.model = bme()
 		}
-		for i := range h {
-			h[i] = byte(r.Uint32())
+		var b [24]byte
+		copy(b[:], tp)
+		d.cal.parseTP(&b)
+		b = [24]byte{}
+		copy(b[:8], h)
+		d.cal.parseH(b[0], (*[7]byte)(b[1:8]))
+		list, err := d.convert(registers(rawT&0xFFFFF, rawP&0xFFFFF, rawH&0xFFFF))
+		if err != nil && list != nil {
+			t.Fatalf("%v beside %v", list, err)
 		}
-		c.parseTP(&b)
-		c.parseH(byte(r.Uint32()), &h)
-		fine := c.fine(r.Int64N(1 << 20))
-		c.pressure(r.Int64N(1<<20), fine)
-		c.humidity(r.Int64N(1<<16), fine)
-	}
-	if _, ok := new(calibration).pressure(415148, 128422); ok {
-		t.Error("constants of zero have a pressure")
-	}
+		for _, m := range list {
+			limits := map[sensors.Quantity][2]float64{sensors.Temperature: {-40, 85}, sensors.RelativeHumidity: {0, 100}, sensors.Pressure: {30000, 110000}}[m.Quantity]
+			if m.Err != "" && m.Value != 0 || m.Err == "" && !(m.Value >= limits[0] && m.Value <= limits[1]) {
+				t.Errorf("%+v", m)
+			}
+		}
+	})
 }

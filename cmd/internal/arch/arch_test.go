@@ -9,6 +9,7 @@ import (
 	"go/token"
 	"io"
 	"io/fs"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -158,6 +159,28 @@ func TestHabits(t *testing.T) {
 		}
 		if len(p.GoFiles) > 0 && len(comments) != 1 {
 			t.Errorf("%s: package comment in %v, want it in one file", p.ImportPath, comments)
+		}
+	}
+}
+
+// TestDriversAreFuzzed: a package of kinds turns what a stranger sends into values, and has a fuzz target for that.
+func TestDriversAreFuzzed(t *testing.T) {
+	noDecoder := []string{"pinhole/sensors/gpio", "pinhole/sensors/mock", "pinhole/sensors/kind"}
+	list := packages(t)
+	i := slices.IndexFunc(list, func(p pkg) bool { return p.ImportPath == "pinhole/sensors/all" })
+	for _, p := range list {
+		if !slices.Contains(list[i].Imports, p.ImportPath) || slices.Contains(noDecoder, p.ImportPath) {
+			continue
+		}
+		tests, err := filepath.Glob(filepath.Join(p.Dir, "*_test.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.ContainsFunc(tests, func(path string) bool {
+			text, err := os.ReadFile(path)
+			return err == nil && bytes.Contains(text, []byte("\nfunc Fuzz"))
+		}) {
+			t.Errorf("%s has no fuzz target", p.ImportPath)
 		}
 	}
 }
