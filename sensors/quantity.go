@@ -12,7 +12,9 @@ const (
 	Illuminance      Quantity = "illuminance"
 	UVIndex          Quantity = "uv_index"
 	CO2              Quantity = "co2"
+	CO2Equivalent    Quantity = "co2_equivalent"
 	TVOC             Quantity = "tvoc"
+	AQIUBA           Quantity = "aqi_uba"
 	GasResistance    Quantity = "gas_resistance"
 	PM1              Quantity = "pm1"
 	PM25             Quantity = "pm2_5"
@@ -24,6 +26,7 @@ const (
 	Frequency        Quantity = "frequency"
 	Resistance       Quantity = "resistance"
 	Distance         Quantity = "distance"
+	StormDistance    Quantity = "storm_distance"
 	Speed            Quantity = "speed"
 	Volume           Quantity = "volume"
 	FlowRate         Quantity = "flow_rate"
@@ -71,7 +74,9 @@ var table = [...]Info{
 	{Illuminance, "lx", false, "lx", "illuminance", "lx", "illuminance"},
 	{UVIndex, "", false, "1", "", "UV index", "UV index"},
 	{CO2, "ppm", false, "[ppm]", "carbon_dioxide", "ppm", "carbon dioxide, by volume"},
+	{CO2Equivalent, "ppm", false, "[ppm]", "", "ppm", "an estimate from other gases, not a measurement of carbon dioxide"},
 	{TVOC, "ppb", false, "[ppb]", "volatile_organic_compounds_parts", "ppb", "volatile organic compounds, by volume"},
+	{AQIUBA, "", false, "1", "aqi", "", "air quality index of the German UBA, 1 (excellent) to 5 (unhealthy)"},
 	{GasResistance, "Ohm", false, "Ohm", "", "Ω", "resistance of a gas sensor's layer"},
 	{PM1, "ug/m3", false, "ug/m3", "pm1", "µg/m³", "particles up to 1 µm"},
 	{PM25, "ug/m3", false, "ug/m3", "pm25", "µg/m³", "particles up to 2.5 µm"},
@@ -83,6 +88,7 @@ var table = [...]Info{
 	{Frequency, "Hz", false, "Hz", "frequency", "Hz", "frequency"},
 	{Resistance, "Ohm", false, "Ohm", "", "Ω", "electrical resistance"},
 	{Distance, "m", false, "m", "distance", "m", "distance"},
+	{StormDistance, "m", false, "m", "distance", "m", "estimated distance to the edge of a thunderstorm"},
 	{Speed, "m/s", false, "m/s", "speed", "m/s", "speed, of wind for example"},
 	{Volume, "m3", false, "m3", "volume", "m³", "volume, a rising total"},
 	{FlowRate, "l/s", false, "L/s", "volume_flow_rate", "L/s", "volume flow"},

@@ -55,6 +55,9 @@ var quantities = [...]quantity{
 	42: {"alarm", ""},
 	43: {"undervoltage", ""},
 	44: {"throttled", ""},
+	45: {"co2_equivalent", "ppm"},
+	46: {"aqi_uba", ""},
+	47: {"storm_distance", "m"},
 }
 
 // quantityCode returns q's code, 0 where it has none or where its unit is no longer the one that the code stands for.

@@ -45,6 +45,10 @@ func (w weather) Value(q sensors.Quantity, place string, t time.Time) float64 {
 		return around(780, 360, 25*time.Minute)
 	case sensors.TVOC:
 		return around(110, 105, 20*time.Minute)
+	case sensors.CO2Equivalent: // what parts make of the same signal
+		return 400 + 3.5*w.other(sensors.TVOC, place, t)
+	case sensors.AQIUBA: // steps at roughly the numbers of the UBA, in ppb
+		return float64(1 + min(int(w.other(sensors.TVOC, place, t)/65), 4))
 	case sensors.GasResistance: // people and cooking bring it down
 		return 90000 + 60000*noise("gas", 40*time.Minute)
 	case sensors.PM1, sensors.PM25, sensors.PM10: // each counts the smaller particles too
@@ -65,6 +69,8 @@ func (w weather) Value(q sensors.Quantity, place string, t time.Time) float64 {
 		return 100 * (1 + 3.9083e-3*c - 5.775e-7*c*c)
 	case sensors.Distance: // to the water in a cistern
 		return around(1.2, 0.6, 15*time.Minute)
+	case sensors.StormDistance: // one comes and goes
+		return around(20000, 18000, 40*time.Minute)
 	case sensors.Speed: // wind with gusts; sometimes there is none
 		return max(3+3*noise("wind", 20*time.Minute)+1.5*noise("gust", 15*time.Second), 0)
 	case sensors.Volume: // somebody draws a litre of water once a minute
