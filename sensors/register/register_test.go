@@ -53,8 +53,16 @@ func parts() map[string]sensorstest.Suite {
 	ads1115.Within = map[sensors.Quantity]float64{sensors.Voltage: 0.000064}
 	ads1015.Within = map[sensors.Quantity]float64{sensors.Voltage: 0.001001}
 	return map[string]sensorstest.Suite{
-		"ads1115":  ads1115,
-		"ads1015":  ads1015,
+		"ads1115": ads1115,
+		"ads1015": ads1015,
+		"adxl345": {
+			Truth: []sim.Still{
+				{sensors.AccelerationX: 9.8, sensors.AccelerationY: -9.8, sensors.AccelerationZ: 0.1},
+				{sensors.AccelerationX: -19.5, sensors.AccelerationY: 19.5, sensors.AccelerationZ: -3},
+				{sensors.AccelerationX: 0, sensors.AccelerationY: 0, sensors.AccelerationZ: -9.81},
+			},
+			Within: map[sensors.Quantity]float64{sensors.AccelerationX: 0.0193, sensors.AccelerationY: 0.0193, sensors.AccelerationZ: 0.0193},
+		},
 		"adt7410":  {Truth: temperatures(-55, 150), Within: degrees(0.004)},
 		"mlx90614": {Truth: temperatures(-40, 125), Within: degrees(0.011)},
 		"ina226": {

@@ -30,6 +30,7 @@ func shippedChip(t testing.TB, name string, constants map[string]string) *chips.
 func TestVectors(t *testing.T) {
 	bad := math.NaN()
 	ina219 := map[string]string{"shunt": "0.002", "max_current": "32.768"} // the datasheet's example: calibration 0x5000, 1 mA a step
+	range16 := map[string]string{"range": "16g"}
 	for _, tt := range []struct {
 		chip      string
 		constants map[string]string
@@ -85,6 +86,11 @@ func TestVectors(t *testing.T) {
 		// ADT7410, the table of 16-bit examples.
 		{"adt7410", nil, 0, "\xE4\x80", -55}, {"adt7410", nil, 0, "\xE7\x00", -50}, {"adt7410", nil, 0, "\xF3\x80", -25}, {"adt7410", nil, 0, "\xFF\xFF", -0.0078125}, {"adt7410", nil, 0, "\x00\x01", 0.0078125},
 		{"adt7410", nil, 0, "\x0C\x80", 25}, {"adt7410", nil, 0, "\x19\x00", 50}, {"adt7410", nil, 0, "\x4B\x00", 150}, {"adt7410", nil, 0, "\x4B\x01", bad},
+		// ADXL345: 256 LSB/g whatever the range, lowest byte first, the sign continued to 16 bits; the ends of each range are no values.
+		{"adxl345", nil, 0, "\x00\x01\x00\xFF\xFE\x01", 9.8067}, {"adxl345", nil, 1, "\x00\x01\x00\xFF\xFE\x01", -9.8067}, {"adxl345", nil, 2, "\x00\x01\x00\xFF\xFE\x01", 19.5367},
+		{"adxl345", nil, 0, "\xFF\x01\x00\x00\x00\x00", bad}, {"adxl345", nil, 1, "\x00\x00\x00\xFE\x00\x00", bad}, {"adxl345", nil, 1, "\x00\x00\x01\xFE\x00\x00", -19.575},
+		{"adxl345", range16, 2, "\x00\x00\x00\x00\xFE\x0F", 156.8298}, {"adxl345", range16, 2, "\x00\x00\x00\x00\xFF\x0F", bad}, {"adxl345", range16, 2, "\x00\x00\x00\x00\x00\xF0", bad},
+		{"adxl345", range16, 0, "\xFF\xFF\x00\x00\x00\x00", -0.0383},
 		// LPS22HB: 1010 hPa and 25 Cel, computed from its 4096 a hPa and 100 a Cel.
 		{"lps22hb", nil, 0, "\x00\x20\x3F\xC4\x09", 101000}, {"lps22hb", nil, 1, "\x00\x20\x3F\xC4\x09", 25}, {"lps22hb", nil, 1, "\x00\x20\x3F\x3C\xF6", -25},
 		{"lps22hb", nil, 0, "\x00\x00\x00\x00\x00", bad}, {"lps22hb", nil, 0, "\xFF\xFF\xFF\x00\x00", bad},
@@ -137,6 +143,8 @@ func TestConfigurationWords(t *testing.T) {
 		{"ads1115", map[string]string{"input": "a3", "full_scale": "0.256V"}, "01fb23"},
 		{"ads1115", map[string]string{"input": "a0-a1", "full_scale": "6.144V"}, "018123"},
 		{"ads1015", map[string]string{"input": "a2"}, "01e303"},
+		{"adxl345", nil, "3108"},
+		{"adxl345", map[string]string{"range": "16g"}, "310b"},
 	} {
 		p := compile(shippedChip(t, tt.chip, tt.constants), 0x48)
 		var writes []string
