@@ -284,10 +284,35 @@ func (d *Dev) fetch(ctx context.Context, o *op) error {
 			return d.part.Errorf(q.Class, o.step, "%s (0x%x at bit %d, should be 0x%x)", q.Says, got, q.Bit, q.Equals)
 		}
 	}
+	return d.forms(o)
+}
+
+// absent stands for the raw bits of a form that the answer does not have. No field has so many bits.
+const absent = ^uint64(0)
+
+// forms takes the fields' bits out of an answer. Of a field with several forms it has one.
+func (d *Dev) forms(o *op) error {
+	there := true
 	for i := range o.read.Fields {
-		o.raws[i] = raw(&o.read.Fields[i], o.r)
+		f := &o.read.Fields[i]
+		if !f.Other && !there {
+			return d.formless(o, i-1)
+		}
+		has := f.When == nil || extract(o.r, f.When.Bit, f.When.Bits) == f.When.Equals
+		there = has || f.Other && there
+		if o.raws[i] = absent; has {
+			o.raws[i] = raw(f, o.r)
+		}
+	}
+	if !there {
+		return d.formless(o, len(o.read.Fields)-1)
 	}
 	return nil
+}
+
+func (d *Dev) formless(o *op, i int) error {
+	f := &o.read.Fields[i]
+	return d.part.Errorf(sensors.IO, o.step, "% x has none of the forms that a %s can have", o.r[:o.read.Bytes], f.Quantity)
 }
 
 // suspect reports whether a field has a value that it has after power-on too.
@@ -315,6 +340,9 @@ func (d *Dev) convert() ([]sensors.Measurement, error) {
 		for k := range d.prog.rounds[i].reads {
 			o := &d.prog.rounds[i].reads[k]
 			for n := range o.raws {
+				if o.raws[n] == absent {
+					continue
+				}
 				f := &o.read.Fields[n]
 				m := sensors.Measurement{Quantity: f.Quantity, Channel: f.Channel}
 				v, bad := convert(f, o.raws[n])

@@ -24,8 +24,17 @@ func (d *described) measure(m *describedRound, at time.Time) {
 				putBit(data, q.Bit+k, q.Equals>>(q.Bits-1-k)&1)
 			}
 		}
+		second := d.chip.Part.Other != nil && d.holds(d.chip.Part.Other)
 		for k := range a.read.Fields {
 			f := &a.read.Fields[k]
+			if w := f.When; w != nil {
+				if f.Other != second {
+					continue
+				}
+				for n := range w.Bits {
+					putBit(data, w.Bit+n, w.Equals>>(w.Bits-1-n)&1)
+				}
+			}
 			d.encode(data, f, d.truth(f.Quantity, a.names[k], at))
 		}
 		d.seal(a)

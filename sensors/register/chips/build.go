@@ -217,19 +217,31 @@ func (b *builder) read(at string, p kind.Params) Read {
 		if q.Class == "" {
 			q.Class = sensors.IO
 		}
-		at := fmt.Sprintf("%s.require[%d]", at, i)
-		if q.Bit+q.Bits > 8*r.Bytes {
-			b.bad(at, fmt.Sprintf("ends at bit %d of an answer of %d", q.Bit+q.Bits, 8*r.Bytes), "count from the first byte's highest bit")
-		}
-		if q.Bits < 64 && q.Equals>>q.Bits != 0 {
-			b.bad(at+".equals", fmt.Sprintf("0x%x does not fit into %d bits", q.Equals, q.Bits), "it could never be")
-		}
+		b.look(fmt.Sprintf("%s.require[%d]", at, i), q.Bit, q.Bits, q.Equals, r.Bytes)
 		r.Require = append(r.Require, q)
 	}
 	for i, x := range p.List("fields") {
-		r.Fields = append(r.Fields, b.field(fmt.Sprintf("%s.fields[%d]", at, i), x.(kind.Params), r.Bytes))
+		f := b.field(fmt.Sprintf("%s.fields[%d]", at, i), x.(kind.Params), r.Bytes)
+		if i > 0 {
+			before := &r.Fields[i-1]
+			f.Other = f.When != nil && before.When != nil && f.Quantity == before.Quantity && f.Channel == before.Channel
+		}
+		if f.Other && !f.When.excludes(r.Fields[i-1].When) {
+			b.bad(fmt.Sprintf("%s.fields[%d].when", at, i), "does not exclude the form before it", "some bit must have to be 1 in one and 0 in the other")
+		}
+		r.Fields = append(r.Fields, f)
 	}
 	return r
+}
+
+// look checks the place and the value of bits in an answer.
+func (b *builder) look(at string, bit, bits int, equals uint64, bytes int) {
+	if bit+bits > 8*bytes {
+		b.bad(at, fmt.Sprintf("ends at bit %d of an answer of %d", bit+bits, 8*bytes), "count from the first byte's highest bit")
+	}
+	if equals>>bits != 0 {
+		b.bad(at+".equals", fmt.Sprintf("0x%x does not fit into %d bits", equals, bits), "it could never be")
+	}
 }
 
 func (b *builder) crc(at string, p kind.Params, bytes int) *CRC {
@@ -265,6 +277,9 @@ func (b *builder) part(at string, p kind.Params) Part {
 	}
 	if p.Has("runs") {
 		part.Runs = new(b.expect(at+".runs", p.Map("runs")))
+	}
+	if p.Has("other") {
+		part.Other = new(b.expect(at+".other", p.Map("other")))
 	}
 	return part
 }

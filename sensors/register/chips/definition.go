@@ -127,12 +127,31 @@ type Field struct {
 	Type     string
 	Order    string
 
+	When  *When // the answer has this form only while these bits say so; nil: always
+	Other bool  // another form of the field before
+
 	// The value is Polynomial(raw*Scale/Divisor + Offset).
 	Scale, Divisor, Offset float64
 	Polynomial             []float64 // nil: none
 	Min, Max               float64
 	Invalid, Suspect       []uint64
 	Decimals               int // -1: as it comes
+}
+
+// When is bits of an answer that tell which form it has.
+type When struct {
+	Bit, Bits int // from the first byte's highest bit
+	Equals    uint64
+}
+
+// excludes reports whether no answer fits both.
+func (w *When) excludes(o *When) bool {
+	for bit := max(w.Bit, o.Bit); bit < min(w.Bit+w.Bits, o.Bit+o.Bits); bit++ {
+		if (w.Equals>>(w.Bit+w.Bits-1-bit)^o.Equals>>(o.Bit+o.Bits-1-bit))&1 != 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // Part is how the part behaves.
@@ -143,9 +162,10 @@ type Part struct {
 	Clears   []int
 	Once     bool // what was measured can be read once; then the answer is that of power-on
 	Runs     *Expect
+	Other    *Expect // while a register's bits have a value, answers have their second form
 }
 
-// Fields returns all fields in the order in which they are reported.
+// Fields returns all fields in the order in which they are reported, each form of its own.
 func (c *Chip) Fields() []*Field {
 	var all []*Field
 	for i := range c.Rounds {
@@ -163,7 +183,9 @@ func (c *Chip) Fields() []*Field {
 func (c *Chip) Quantities() []sensors.Quantity {
 	var all []sensors.Quantity
 	for _, f := range c.Fields() {
-		all = append(all, f.Quantity)
+		if !f.Other {
+			all = append(all, f.Quantity)
+		}
 	}
 	return all
 }

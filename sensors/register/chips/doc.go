@@ -17,7 +17,8 @@
 //	measure     rounds: steps that start a measurement, then the reads that fetch it
 //	  twice     the reads are repeated until two answers in a row agree: the checksum of parts that have none
 //	  reads     bytes, their checksum, what they must not be, and the fields in them
-//	    fields  which bits, of which type, by which formula, within which limits, are which quantity
+//	    fields  which bits, of which type, by which formula, within which limits, are which quantity; two forms of one, told
+//	            apart by bits of the answer (when), where the part has modes
 //	canary      registers that hold what init wrote only while the part has kept its supply; read after each measurement
 //	close       steps that leave the part idle
 //	part        what a datasheet says beyond that, for the simulated board: power-on values, times, flags

@@ -27,6 +27,11 @@ func (b *builder) field(at string, p kind.Params, bytes int) Field {
 		f.Polynomial = append(f.Polynomial, b.compute(fmt.Sprintf("%s.polynomial[%d]", at, i), x.(string)))
 	}
 	f.Invalid, f.Suspect = b.raws(at+".invalid", p.List("invalid"), f.Bits), b.raws(at+".suspect", p.List("suspect"), f.Bits)
+	if p.Has("when") {
+		m := p.Map("when")
+		f.When = &When{Bit: int(8*m.Int("byte") + m.Int("bit")), Bits: int(or(m, "bits", 1)), Equals: uint64(m.Int("equals"))}
+		b.look(at+".when", f.When.Bit, f.When.Bits, f.When.Equals, bytes)
+	}
 	b.place(at, p, &f, bytes)
 	b.sense(at, p, &f)
 	return f
@@ -130,6 +135,9 @@ func (b *builder) check(c *Chip) {
 				b.bad(at+".bytes", fmt.Sprintf("with checksums the answer has %d bytes, more than %d", read.Size(), maxRead), "split it")
 			}
 			for n, f := range read.Fields {
+				if f.Other {
+					continue
+				}
 				name := string(f.Quantity) + "." + f.Channel
 				if first := seen[name]; first != "" {
 					b.bad(fmt.Sprintf("%s.fields[%d]", at, n), fmt.Sprintf("is %s again, after %s", strings.TrimRight(name, "."), first),

@@ -161,6 +161,10 @@ func fieldKeys() []kind.Key {
 			Help: "unsigned if left out; signed is two's complement at its own width"},
 		{Name: "order", Type: kind.Enum, Enum: []string{Big, Little, BADC, CDAB},
 			Help: "big if left out; order of the bytes; any but big takes the whole bytes that the field touches"},
+		{Name: "when", Type: kind.Map, Help: "the field is there only while bits of the answer have a value; another form of it may follow", Keys: []kind.Key{
+			number("byte", "where they begin: the byte", 0, maxRead-1), number("bit", "and how many bits below its highest", 0, 63),
+			{Name: "bits", Type: kind.Int, Min: new(1.0), Max: new(32.0), Help: "how many bits; 1 if left out"},
+			required(number("equals", "what they must be", 0, 1<<32-1))}},
 		formula("scale", "a formula; 1 if left out"),
 		formula("divisor", "a formula; 1 if left out"),
 		formula("offset", "a formula; 0 if left out"),
@@ -189,5 +193,6 @@ func partKeys() []kind.Key {
 			Help: "registers that take the ready flag away when they are read"},
 		{Name: "once", Type: kind.Bool, Help: "an answer without a register can be read once; then it is what it was at power-on"},
 		{Name: "runs", Type: kind.Map, Keys: bitKeys(), Help: "the part measures by itself while a register's bits have a value"},
+		{Name: "other", Type: kind.Map, Keys: bitKeys(), Help: "answers have the second of their fields' forms while a register's bits have a value"},
 	}
 }
