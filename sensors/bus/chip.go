@@ -24,6 +24,23 @@ func headers() []string { return []string{"pinctrl-rp1", "pinctrl-bcm2711", "pin
 
 // Line requests an input line: GPIO17, or LABEL:OFFSET.
 func (s *Set) Line(pin string, o kind.LineOptions) (kind.Line, error) {
+	l, err := s.request(pin, func(offset uint32) unix.GPIOV2LineRequest { return request(offset, o) })
+	if err != nil {
+		return nil, err // not l: a nil *line in an interface is not nil
+	}
+	return l, nil
+}
+
+// Output requests an output line.
+func (s *Set) Output(pin string, o kind.OutputOptions) (kind.Output, error) {
+	l, err := s.request(pin, func(offset uint32) unix.GPIOV2LineRequest { return requestOutput(offset, o) })
+	if err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+func (s *Set) request(pin string, describe func(offset uint32) unix.GPIOV2LineRequest) (*line, error) {
 	label, offset, err := kind.ParsePin(pin)
 	if err != nil {
 		return nil, &sensors.Error{Class: sensors.Absent, Op: "find line", Err: err}
@@ -37,15 +54,16 @@ func (s *Set) Line(pin string, o kind.LineOptions) (kind.Line, error) {
 		return nil, &sensors.Error{Class: sensors.Absent, Op: "find line",
 			Err: fmt.Errorf("%s has lines 0 to %d, not %d", c.label(), int64(c.info.Lines)-1, offset)}
 	}
-	req := request(offset, o)
+	req := describe(offset)
 	if err := s.kernel.getLine(c.fd, &req); err != nil {
-		return nil, s.refused(c, offset, err)
+		return nil, s.refused(c, &req, err)
 	}
 	return newLine(s.kernel, pin, req.Fd)
 }
 
 // refused explains why a line was not given out.
-func (s *Set) refused(c *chip, offset uint32, err error) error {
+func (s *Set) refused(c *chip, r *unix.GPIOV2LineRequest, err error) error {
+	offset := r.Offsets[0]
 	e := &sensors.Error{Class: sensors.ClassOf(err), Op: fmt.Sprintf("%s line %d", c.label(), offset), Err: err}
 	switch {
 	case errors.Is(err, syscall.EBUSY):
@@ -54,6 +72,9 @@ func (s *Set) refused(c *chip, offset uint32, err error) error {
 			e.Err = fmt.Errorf("the line is held by %q: %w", text(info.Consumer[:]), err)
 		}
 		e.Hint = "another program or a driver of the kernel uses it: choose another line, or see gpioinfo and config.txt"
+	case r.Event_buffer_size > 0 && (errors.Is(err, syscall.ENXIO) || errors.Is(err, syscall.ENODEV)):
+		e.Class, e.Err = sensors.IO, fmt.Errorf("this chip reports no edges: %w", err)
+		e.Hint = "kind gpio can look at the level instead: set its key `poll`; the other kinds need a line with interrupts"
 	case errors.Is(err, syscall.ENOTTY), errors.Is(err, syscall.EINVAL):
 		e.Hint = "Linux 5.10 or later is needed; not every chip has pulls and edges"
 	}

@@ -14,6 +14,7 @@ import (
 const (
 	flagActiveLow    = 1 << 1
 	flagInput        = 1 << 2
+	flagOutput       = 1 << 3
 	flagEdgeRising   = 1 << 4
 	flagEdgeFalling  = 1 << 5
 	flagPullUp       = 1 << 8
@@ -30,10 +31,7 @@ const eventBuffer = 1024
 
 // request describes one input line to the kernel. Its edges carry CLOCK_MONOTONIC, the kernel's default.
 func request(offset uint32, o kind.LineOptions) unix.GPIOV2LineRequest {
-	r := unix.GPIOV2LineRequest{Num_lines: 1}
-	r.Offsets[0] = offset
-	copy(r.Consumer[:len(r.Consumer)-1], o.Consumer)
-	r.Config.Flags = flagInput
+	r := requestLine(offset, flagInput, o.ActiveLow, o.Consumer)
 	switch o.Pull {
 	case kind.PullUp:
 		r.Config.Flags |= flagPullUp
@@ -42,11 +40,13 @@ func request(offset uint32, o kind.LineOptions) unix.GPIOV2LineRequest {
 	case kind.PullNone:
 		r.Config.Flags |= flagBiasDisabled
 	}
-	if o.ActiveLow {
-		r.Config.Flags |= flagActiveLow
+	if o.Edges&kind.RisingEdges != 0 {
+		r.Config.Flags |= flagEdgeRising
 	}
-	if o.Edges {
-		r.Config.Flags |= flagEdgeRising | flagEdgeFalling
+	if o.Edges&kind.FallingEdges != 0 {
+		r.Config.Flags |= flagEdgeFalling
+	}
+	if o.Edges != kind.NoEdges {
 		r.Event_buffer_size = eventBuffer
 	}
 	if o.Debounce > 0 {
@@ -60,6 +60,22 @@ func request(offset uint32, o kind.LineOptions) unix.GPIOV2LineRequest {
 	return r
 }
 
+// requestOutput describes one output line. It begins inactive, which is what the kernel does with an output without a value.
+func requestOutput(offset uint32, o kind.OutputOptions) unix.GPIOV2LineRequest {
+	return requestLine(offset, flagOutput, o.ActiveLow, o.Consumer)
+}
+
+func requestLine(offset uint32, flags uint64, activeLow bool, consumer string) unix.GPIOV2LineRequest {
+	r := unix.GPIOV2LineRequest{Num_lines: 1}
+	r.Offsets[0] = offset
+	copy(r.Consumer[:len(r.Consumer)-1], consumer)
+	r.Config.Flags = flags
+	if activeLow {
+		r.Config.Flags |= flagActiveLow
+	}
+	return r
+}
+
 // kernel is what is asked of the system's GPIO interface; a test brings its own.
 type kernel interface {
 	open(path string) (fd int, err error)
@@ -68,6 +84,7 @@ type kernel interface {
 	lineInfo(fd int, info *unix.GPIOV2LineInfo) error
 	getLine(fd int, r *unix.GPIOV2LineRequest) error      // r.Fd is the line's
 	getValues(fd uintptr, v *unix.GPIOV2LineValues) error // of a line's fd
+	setValues(fd uintptr, v *unix.GPIOV2LineValues) error
 }
 
 // linux is the kernel itself.
@@ -97,6 +114,10 @@ func (linux) getLine(fd int, r *unix.GPIOV2LineRequest) error {
 
 func (linux) getValues(fd uintptr, v *unix.GPIOV2LineValues) error {
 	return ioctl(fd, unix.GPIO_V2_LINE_GET_VALUES_IOCTL, unsafe.Pointer(v))
+}
+
+func (linux) setValues(fd uintptr, v *unix.GPIOV2LineValues) error {
+	return ioctl(fd, unix.GPIO_V2_LINE_SET_VALUES_IOCTL, unsafe.Pointer(v))
 }
 
 func ioctl(fd, request uintptr, arg unsafe.Pointer) error {

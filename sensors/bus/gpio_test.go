@@ -9,6 +9,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -54,6 +55,7 @@ func TestLayout(t *testing.T) {
 		{"GPIO_GET_CHIPINFO_IOCTL", getChipInfo, 0x8044b401},
 		{"GPIO_V2_GET_LINE_IOCTL", unix.GPIO_V2_GET_LINE_IOCTL, 0xc250b407},
 		{"GPIO_V2_LINE_GET_VALUES_IOCTL", unix.GPIO_V2_LINE_GET_VALUES_IOCTL, 0xc010b40e},
+		{"GPIO_V2_LINE_SET_VALUES_IOCTL", unix.GPIO_V2_LINE_SET_VALUES_IOCTL, 0xc010b40f},
 		{"GPIO_V2_GET_LINEINFO_IOCTL", unix.GPIO_V2_GET_LINEINFO_IOCTL, 0xc100b405},
 	} {
 		if tt.got != tt.want {
@@ -73,9 +75,11 @@ func TestRequest(t *testing.T) {
 		us     uint32
 	}{
 		{"plain", 4, kind.LineOptions{Pull: kind.PullAsIs}, 0x004, 0, 0},
-		{"contact", 17, kind.LineOptions{Pull: kind.PullUp, ActiveLow: true, Edges: true, Debounce: 20 * time.Millisecond, Consumer: "pinhole"},
+		{"contact", 17, kind.LineOptions{Pull: kind.PullUp, ActiveLow: true, Edges: kind.BothEdges, Debounce: 20 * time.Millisecond, Consumer: "pinhole"},
 			0x136, 1024, 20000},
-		{"down", 27, kind.LineOptions{Pull: kind.PullDown, Edges: true}, 0x234, 1024, 0},
+		{"down", 27, kind.LineOptions{Pull: kind.PullDown, Edges: kind.BothEdges}, 0x234, 1024, 0},
+		{"pulse", 5, kind.LineOptions{Edges: kind.RisingEdges}, 0x014, 1024, 0},
+		{"pulse that ends", 5, kind.LineOptions{Edges: kind.FallingEdges, ActiveLow: true}, 0x026, 1024, 0},
 		{"none", 1, kind.LineOptions{Pull: kind.PullNone, Debounce: time.Nanosecond}, 0x404, 0, 1},
 		{"for ever", 1, kind.LineOptions{Debounce: 1 << 62, Consumer: strings.Repeat("x", 40)}, 0x004, 0, 1<<32 - 1},
 	} {
@@ -168,6 +172,11 @@ func (k *fakeKernel) getLine(_ int, r *unix.GPIOV2LineRequest) error {
 
 func (k *fakeKernel) getValues(_ uintptr, v *unix.GPIOV2LineValues) error {
 	v.Bits = k.value & v.Mask
+	return k.bad
+}
+
+func (k *fakeKernel) setValues(_ uintptr, v *unix.GPIOV2LineValues) error {
+	k.value = k.value&^v.Mask | v.Bits
 	return k.bad
 }
 
@@ -278,6 +287,7 @@ func TestLineRefused(t *testing.T) {
 		{"busy", nil, syscall.EBUSY, sensors.Busy, `held by "onewire@0"`, "gpioinfo"},
 		{"denied", syscall.EACCES, nil, sensors.Denied, "permission denied", "group gpio"},
 		{"old kernel", nil, syscall.EINVAL, sensors.IO, "invalid argument", "5.10"},
+		{"no interrupts", nil, syscall.ENXIO, sensors.IO, "reports no edges", "`poll`"},
 	} {
 		s, k := gpioBoard(t, pi5())
 		k.line = tt.line
@@ -286,7 +296,7 @@ func TestLineRefused(t *testing.T) {
 				k.deny[name] = tt.deny
 			}
 		}
-		_, err := s.Line("GPIO17", kind.LineOptions{})
+		_, err := s.Line("GPIO17", kind.LineOptions{Edges: kind.BothEdges})
 		e, ok := errors.AsType[*sensors.Error](err)
 		if !ok || e.Class != tt.class || !strings.Contains(err.Error(), tt.says) || !strings.Contains(e.Hint, tt.hint) {
 			t.Errorf("%s: %v, %+v", tt.name, err, e)
@@ -300,7 +310,7 @@ func TestLineRefused(t *testing.T) {
 // TestEvents reads edges from a pipe, through Go's poller as on a board.
 func TestEvents(t *testing.T) {
 	s, k := gpioBoard(t, pi5())
-	l, err := s.Line("GPIO17", kind.LineOptions{Edges: true})
+	l, err := s.Line("GPIO17", kind.LineOptions{Edges: kind.BothEdges})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -361,6 +371,42 @@ func TestEvents(t *testing.T) {
 	}
 }
 
+// TestEventsWaiting ends the context while edges are in the kernel: they are told, although Go's poller would look no more.
+func TestEventsWaiting(t *testing.T) {
+	s, k := gpioBoard(t, pi5())
+	l, err := s.Line("GPIO17", kind.LineOptions{Edges: kind.BothEdges})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	var all []byte
+	for i := range uint32(1000) {
+		all = append(all, edge(uint64(i)+1, i%2+1, i+1)...)
+	}
+	if _, err := k.feed.Write(all); err != nil {
+		t.Fatal(err)
+	}
+	raw, err := l.(*line).f.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	n := uint32(0)
+	err = l.Events(ctx, func(e kind.Event) {
+		if n++; e.Seq != n {
+			t.Errorf("edge %d comes as number %d", e.Seq, n)
+		}
+		if cancel(); n == 1 {
+			for raw.Read(func(uintptr) bool { return true }) == nil { // until the poller has heard
+				runtime.Gosched()
+			}
+		}
+	})
+	if n != 1000 || err != nil {
+		t.Errorf("%d of 1000 edges, %v", n, err)
+	}
+}
+
 func FuzzEvent(f *testing.F) {
 	f.Add(edge(1, unix.GPIO_V2_LINE_EVENT_RISING_EDGE, 1))
 	f.Add(edge(1<<63-1, unix.GPIO_V2_LINE_EVENT_FALLING_EDGE, 1<<32-1))
@@ -376,4 +422,41 @@ func FuzzEvent(f *testing.F) {
 			t.Errorf("%x: %+v, %v", b, e, ok)
 		}
 	})
+}
+
+// TestOutput drives a line, and compares the request with bytes laid out by hand.
+func TestOutput(t *testing.T) {
+	s, k := gpioBoard(t, pi5())
+	out, err := s.Output("GPIO23", kind.OutputOptions{ActiveLow: true, Consumer: "pinhole"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want [592]byte
+	want[0] = 23
+	copy(want[256:287], "pinhole")
+	binary.LittleEndian.PutUint64(want[288:], 0x00a) // output, active low
+	binary.LittleEndian.PutUint32(want[560:], 1)     // num_lines
+	k.got.Fd = 0                                     // the answer's
+	if got := unsafe.Slice((*byte)(unsafe.Pointer(&k.got)), len(want)); !bytes.Equal(got, want[:]) {
+		t.Errorf("got  %x\nwant %x", got, want)
+	}
+	for _, active := range []bool{true, false, true} {
+		if err := out.Set(active); err != nil || (k.value == 1) != active {
+			t.Errorf("set %v: the line has %d, %v", active, k.value, err)
+		}
+	}
+	k.bad = syscall.EIO
+	if err := out.Set(false); !errors.Is(err, syscall.EIO) {
+		t.Errorf("set: %v", err)
+	}
+	if err := errors.Join(out.Close(), out.Close()); err != nil {
+		t.Error(err)
+	}
+	if err := out.Set(true); err == nil {
+		t.Error("a closed line can be set")
+	}
+	k.line = syscall.EBUSY
+	if out, err := s.Output("GPIO23", kind.OutputOptions{}); sensors.ClassOf(err) != sensors.Busy || out != nil {
+		t.Errorf("busy: %v, %v", out, err)
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"time"
@@ -18,16 +19,22 @@ import (
 // eventSize is that of struct gpio_v2_line_event, on every architecture.
 const eventSize = 48
 
+// maxWaiting is how many reads empty the kernel's buffer, with as many more for what comes meanwhile.
+const maxWaiting = 2 * eventBuffer / batch
+
+// batch is how many edges are taken in one read.
+const batch = 32
+
 // line is one requested line. Read and Events may run at the same time, Events once at a time.
 type line struct {
 	kernel kernel
 	name   string
 	f      *os.File
-	buf    [32 * eventSize]byte
+	buf    [batch * eventSize]byte
 }
 
 // newLine takes over fd. Its reads go through Go's poller, so that a waiting line costs no thread and can be woken.
-func newLine(k kernel, name string, fd int32) (kind.Line, error) {
+func newLine(k kernel, name string, fd int32) (*line, error) {
 	if err := unix.SetNonblock(int(fd), true); err != nil {
 		k.close(int(fd))
 		return nil, &sensors.Error{Class: sensors.IO, Op: "line " + name, Err: err}
@@ -35,21 +42,36 @@ func newLine(k kernel, name string, fd int32) (kind.Line, error) {
 	return &line{kernel: k, name: name, f: os.NewFile(uintptr(fd), name)}, nil
 }
 
-// Read tells the level, as the options see it.
-func (l *line) Read() (bool, error) {
+// control calls f with the line's fd.
+func (l *line) control(f func(fd uintptr) error) error {
 	raw, err := l.f.SyscallConn()
 	if err != nil {
-		return false, l.fail(err)
+		return l.fail(err)
 	}
-	v := unix.GPIOV2LineValues{Mask: 1}
 	var failed error
-	if err := raw.Control(func(fd uintptr) { failed = l.kernel.getValues(fd, &v) }); err != nil {
-		return false, l.fail(err)
+	if err := raw.Control(func(fd uintptr) { failed = f(fd) }); err != nil {
+		return l.fail(err)
 	}
 	if failed != nil {
-		return false, l.fail(failed)
+		return l.fail(failed)
 	}
-	return v.Bits&1 != 0, nil
+	return nil
+}
+
+// Read tells the level, as the options see it.
+func (l *line) Read() (bool, error) {
+	v := unix.GPIOV2LineValues{Mask: 1}
+	err := l.control(func(fd uintptr) error { return l.kernel.getValues(fd, &v) })
+	return err == nil && v.Bits&1 != 0, err
+}
+
+// Set drives an output line.
+func (l *line) Set(active bool) error {
+	v := unix.GPIOV2LineValues{Mask: 1}
+	if active {
+		v.Bits = 1
+	}
+	return l.control(func(fd uintptr) error { return l.kernel.setValues(fd, &v) })
 }
 
 // Events calls f for each edge until ctx ends. Edges that come between two calls wait in the kernel.
@@ -69,20 +91,53 @@ func (l *line) Events(ctx context.Context, f func(kind.Event)) error {
 	}()
 	for {
 		n, err := l.f.Read(l.buf[:])
-		for i := 0; i+eventSize <= n; i += eventSize {
-			if e, ok := event(l.buf[i : i+eventSize]); ok {
-				f(e)
-			}
-		}
 		switch {
-		case err == nil && n%eventSize != 0:
-			return l.fail(fmt.Errorf("the kernel gave %d bytes, not events of %d", n, eventSize))
 		case errors.Is(err, os.ErrDeadlineExceeded) && ctx.Err() != nil:
-			return nil
+			return l.waiting(f)
 		case err != nil:
 			return l.fail(err)
 		}
+		if err := decode(l.buf[:n], f); err != nil {
+			return l.fail(err)
+		}
 	}
+}
+
+// waiting takes the edges that are in the kernel already, without waiting for more. Go's poller does not look at the fd once the
+// deadline has passed, and after a stall there may be hundreds.
+func (l *line) waiting(f func(kind.Event)) error {
+	return l.control(func(fd uintptr) error {
+		for range maxWaiting {
+			n, err := unix.Read(int(fd), l.buf[:])
+			switch {
+			case errors.Is(err, unix.EINTR):
+				continue
+			case errors.Is(err, unix.EAGAIN):
+				return nil
+			case err != nil:
+				return err
+			case n == 0:
+				return io.EOF
+			}
+			if err := decode(l.buf[:n], f); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// decode calls f for each edge in what one read gave.
+func decode(b []byte, f func(kind.Event)) error {
+	for ; len(b) >= eventSize; b = b[eventSize:] {
+		if e, ok := event(b[:eventSize]); ok {
+			f(e)
+		}
+	}
+	if len(b) > 0 {
+		return fmt.Errorf("the kernel gave %d bytes more than events of %d", len(b), eventSize)
+	}
+	return nil
 }
 
 // event decodes a struct gpio_v2_line_event; ok is false for one that is no edge.
@@ -102,7 +157,7 @@ func (l *line) fail(err error) error {
 	return e
 }
 
-// Close gives the line back. A waiting Events returns an error.
+// Close gives the line back. A waiting Events returns an error. An output keeps its level until somebody else takes the line.
 func (l *line) Close() error {
 	if err := l.f.Close(); err != nil && !errors.Is(err, fs.ErrClosed) {
 		return l.fail(err)

@@ -53,7 +53,7 @@ func open(b kind.Board, p kind.Params) (*Dev, error) {
 // unless it is pulled down and thus connects it with the supply. A motion detector drives its line high; pulled down, a loose
 // wire reads as no motion.
 func options(p kind.Params) kind.LineOptions {
-	o := kind.LineOptions{Pull: kind.PullAsIs, Debounce: p.Duration("debounce"), Edges: true, Consumer: "pinhole"}
+	o := kind.LineOptions{Pull: kind.PullAsIs, Debounce: p.Duration("debounce"), Edges: kind.BothEdges, Consumer: "pinhole"}
 	switch sensors.Quantity(p.String("quantity")) {
 	case sensors.Contact:
 		o.Pull = kind.PullUp

@@ -41,7 +41,7 @@ func TestOptions(t *testing.T) {
 		{"motion", kind.Params{"quantity": "motion"}, kind.LineOptions{Pull: kind.PullDown, Debounce: 20 * time.Millisecond}},
 		{"level", kind.Params{"quantity": "level", "debounce": time.Duration(0)}, kind.LineOptions{Pull: kind.PullAsIs}},
 	} {
-		tt.want.Edges, tt.want.Consumer = true, "pinhole"
+		tt.want.Edges, tt.want.Consumer = kind.BothEdges, "pinhole"
 		if d := cmp.Diff(tt.want, options(kind.WithDefaults(Kinds()[0].Keys, tt.p))); d != "" {
 			t.Errorf("%s: %s", tt.name, d)
 		}

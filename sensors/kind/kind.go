@@ -125,6 +125,8 @@ type Board interface {
 	I2C(number string) (i2c.Bus, error)
 	// Line requests an input line.
 	Line(pin string, o LineOptions) (Line, error)
+	// Output requests an output line. It is inactive until set.
+	Output(pin string, o OutputOptions) (Output, error)
 	// Root is the folder under which /sys, /proc and /dev are found: "/" on a board.
 	Root() string
 	// State is the folder in which parts may keep totals across restarts; "" if there is none.
@@ -147,9 +149,20 @@ type LineOptions struct {
 	Pull      Pull
 	ActiveLow bool          // true: a low level reads as true
 	Debounce  time.Duration // by the kernel; 0: none
-	Edges     bool          // Events will be called
+	Edges     Edges         // those that Events tells of
 	Consumer  string        // shown by gpioinfo: "pinhole/door"
 }
+
+// Edges says which edges of a line are wanted. Active-low is applied first: an edge rises when the line becomes active.
+type Edges int
+
+// The choices. Only those edges are numbered that are wanted.
+const (
+	NoEdges      Edges = 0
+	RisingEdges  Edges = 1
+	FallingEdges Edges = 2
+	BothEdges    Edges = RisingEdges | FallingEdges
+)
 
 // Event is an edge of a line.
 type Event struct {
@@ -161,7 +174,20 @@ type Event struct {
 // Line is a requested input.
 type Line interface {
 	Read() (active bool, err error)
-	// Events calls f for each edge until ctx ends (nil) or the line fails.
+	// Events calls f for each edge until ctx ends (nil) or the line fails. Edges that came before ctx ended are told, although it
+	// has: a call whose context has ended already tells of what is waiting.
 	Events(ctx context.Context, f func(Event)) error
 	Close() error
+}
+
+// OutputOptions is how an output line is requested.
+type OutputOptions struct {
+	ActiveLow bool   // active is a low level
+	Consumer  string // shown by gpioinfo
+}
+
+// Output is a requested output.
+type Output interface {
+	Set(active bool) error
+	Close() error // gives the line back, at the level it has
 }

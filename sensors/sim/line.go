@@ -26,6 +26,8 @@ type pin struct {
 	level func(at time.Time) (high bool, until time.Time) // of what is wired; nil: nothing
 	pull  bool                                            // what an open line reads
 	line  *line                                           // nil: not requested
+	out   *output                                         // likewise; a pin is one or the other
+	drive func(at time.Time, high bool)                   // of what is wired to an output; nil: nothing
 }
 
 // line is a requested pin. Its fields are guarded by the pin's mutex.
@@ -95,8 +97,17 @@ func (b *Board) Drive(name string, high bool) error {
 // LoseEdges has the kernel drop the next n edges of a requested line.
 func (b *Board) LoseEdges(name string, n int) { b.onLine(name, func(l *line) { l.drop += n }) }
 
-// FailLine has every call of a requested line fail with err; nil mends it.
-func (b *Board) FailLine(name string, err error) { b.onLine(name, func(l *line) { l.fail = err }) }
+// FailLine has every call of a requested line fail with err; nil mends it. It may be an output.
+func (b *Board) FailLine(name string, err error) {
+	b.onLine(name, func(l *line) { l.fail = err })
+	if pin, bad := b.pin(name); bad == nil {
+		pin.mu.Lock()
+		defer pin.mu.Unlock()
+		if pin.out != nil {
+			pin.out.fail = err
+		}
+	}
+}
 
 func (b *Board) onLine(name string, f func(*line)) {
 	if pin, err := b.pin(name); err == nil {
@@ -117,9 +128,8 @@ func (b *Board) Line(name string, o kind.LineOptions) (kind.Line, error) {
 	}
 	pin.mu.Lock()
 	defer pin.mu.Unlock()
-	if pin.line != nil {
-		return nil, &sensors.Error{Class: sensors.Busy, Op: "request " + name,
-			Err: fmt.Errorf("the line is held by %q", pin.line.opts.Consumer)}
+	if err := pin.held(name); err != nil {
+		return nil, err
 	}
 	pin.pull = o.Pull == kind.PullUp
 	now := pin.now()
@@ -128,6 +138,20 @@ func (b *Board) Line(name string, o kind.LineOptions) (kind.Line, error) {
 	l.stable, l.candidate, l.until = level, level, until
 	pin.line = l
 	return l, nil
+}
+
+// held tells who has the pin.
+func (p *pin) held(name string) error {
+	var consumer string
+	switch {
+	case p.line != nil:
+		consumer = p.line.opts.Consumer
+	case p.out != nil:
+		consumer = p.out.opts.Consumer
+	default:
+		return nil
+	}
+	return &sensors.Error{Class: sensors.Busy, Op: "request " + name, Err: fmt.Errorf("the line is held by %q", consumer)}
 }
 
 // read tells the electrical level.
@@ -174,12 +198,20 @@ func (l *line) settle(at time.Time) {
 		return
 	}
 	l.stable = l.candidate
+	rising := l.stable != l.opts.ActiveLow
+	edge := kind.FallingEdges
+	if rising {
+		edge = kind.RisingEdges
+	}
+	if l.opts.Edges&edge == 0 {
+		return
+	}
 	l.seq++
 	if l.drop > 0 {
 		l.drop--
 		return
 	}
-	e := kind.Event{Rising: l.stable != l.opts.ActiveLow, Seq: l.seq}
+	e := kind.Event{Rising: rising, Seq: l.seq}
 	if l.pin.mono != nil {
 		e.Mono = l.pin.mono() - int64(l.pin.now().Sub(l.since.Add(l.opts.Debounce)))
 	}
@@ -252,9 +284,11 @@ func (l *line) Events(ctx context.Context, f func(kind.Event)) error {
 			f(e)
 		}
 		timer.Reset(next.Sub(now))
-		select {
-		case <-ctx.Done():
+		if ctx.Err() != nil {
 			return nil
+		}
+		select {
+		case <-ctx.Done(): // once more, for what came just before
 		case <-l.wake:
 		case <-timer.C:
 		}

@@ -58,7 +58,7 @@ func TestLineEdges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		begin := time.Now()
 		b := New(Options{Mono: func() int64 { return int64(time.Since(begin)) }})
-		l, err := b.Line("GPIO4", kind.LineOptions{Pull: kind.PullUp, ActiveLow: true, Edges: true, Debounce: 20 * time.Millisecond})
+		l, err := b.Line("GPIO4", kind.LineOptions{Pull: kind.PullUp, ActiveLow: true, Edges: kind.BothEdges, Debounce: 20 * time.Millisecond})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -91,7 +91,7 @@ func TestLineEdges(t *testing.T) {
 func TestLineBuffer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := New(Options{})
-		l, err := b.Line("GPIO4", kind.LineOptions{Edges: true})
+		l, err := b.Line("GPIO4", kind.LineOptions{Edges: kind.BothEdges})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -112,7 +112,7 @@ func TestDoor(t *testing.T) {
 		if err := b.Attach("gpio", kind.Params{"pin": "GPIO17", "quantity": "contact"}); err != nil {
 			t.Fatal(err)
 		}
-		l, err := b.Line("GPIO17", kind.LineOptions{Pull: kind.PullUp, ActiveLow: true, Edges: true})
+		l, err := b.Line("GPIO17", kind.LineOptions{Pull: kind.PullUp, ActiveLow: true, Edges: kind.BothEdges})
 		if err != nil {
 			t.Fatal(err)
 		}
