@@ -10,7 +10,8 @@ import (
 	"pinhole/sensors/clock"
 )
 
-// watchOnceFor is how long a watcher may take for its first event when it is read once.
+// watchOnceFor is how long a watcher may take for its first event when it is read once; one that reports at intervals, this long
+// after the first of them.
 const watchOnceFor = 2 * time.Second
 
 // warmUpFor is how long a part that is read once may take to its first value. The slowest that comes to one by itself needs 21 s.
@@ -80,20 +81,31 @@ func warming(list []Measurement, err error) bool {
 	return slices.ContainsFunc(list, func(m Measurement) bool { return m.Err == Warmup })
 }
 
-// first watches until the first event and reports a timeout if there is none.
+// first watches until there was an event of every quantity, and reports a timeout if there is none at all. Once one has come, the
+// others get no longer than watchOnceFor: they may have nothing to tell.
 func (src *source) first(ctx context.Context) {
-	wctx, cancel := context.WithTimeout(ctx, watchOnceFor)
+	wctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	patience := time.AfterFunc(min(src.Every, warmUpFor)+watchOnceFor, cancel)
+	defer patience.Stop()
+	missing := slices.Clone(src.Quantities)
 	seen := false
 	err := src.watchOnce(wctx, func(m Measurement) {
-		if seen {
+		if i := slices.Index(missing, m.Quantity); i >= 0 {
+			missing = slices.Delete(missing, i, i+1)
+		} else if seen {
 			return
 		}
 		if r, ok := src.reading(m, 0, src.clock.Now()); ok {
 			src.emit([]Reading{r})
 		}
-		seen = true
-		cancel()
+		if !seen {
+			seen = true
+			patience.Reset(watchOnceFor)
+		}
+		if len(missing) == 0 {
+			cancel()
+		}
 	})
 	if !seen {
 		if err == nil {

@@ -15,7 +15,7 @@ import (
 type Source struct {
 	Name       string        // the configured name
 	Key        string        // fingerprint of the whole configuration of this sensor: equal keys are the same sensor
-	Every      time.Duration // between two measurements; ignored for watchers
+	Every      time.Duration // between two measurements; of a watcher: between two reports, 0 if it has none
 	Bus        string        // the worker that serialises it with others; "" is the worker of parts that answer at once
 	Watch      bool          // Open returns a Watcher
 	Quantities []Quantity    // what it reports: each gets the error reading when a measurement fails as a whole
@@ -91,7 +91,7 @@ func (s *Sampler) Health() []Health {
 // seconds.
 func (s *Sampler) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
-	r := &rounds{sampler: s, wg: &wg, epoch: time.Now(), workers: map[string]*worker{}, watches: map[string]context.CancelFunc{}}
+	r := &rounds{sampler: s, wg: &wg, epoch: time.Now(), workers: map[string]*worker{}, watches: map[string]watching{}}
 	for {
 		r.apply(ctx)
 		select {
@@ -115,7 +115,13 @@ type rounds struct {
 	wg      *sync.WaitGroup
 	epoch   time.Time
 	workers map[string]*worker
-	watches map[string]context.CancelFunc
+	watches map[string]watching
+}
+
+// watching is a watcher at work.
+type watching struct {
+	stop context.CancelFunc
+	done chan struct{}
 }
 
 // apply starts and stops workers and watchers until they are what Set asked for.
@@ -138,25 +144,15 @@ func (r *rounds) apply(ctx context.Context) {
 	s.mu.Unlock()
 
 	buses := map[string][]*source{}
-	watched := map[string]bool{}
+	var watchers []*source
 	for _, src := range live {
-		if !src.Watch {
+		if src.Watch {
+			watchers = append(watchers, src)
+		} else {
 			buses[src.Bus] = append(buses[src.Bus], src)
-			continue
-		}
-		watched[src.Key] = true
-		if r.watches[src.Key] == nil {
-			wctx, cancel := context.WithCancel(ctx)
-			r.watches[src.Key] = cancel
-			r.wg.Go(func() { src.watch(wctx) })
 		}
 	}
-	for key, cancel := range r.watches {
-		if !watched[key] {
-			cancel()
-			delete(r.watches, key)
-		}
-	}
+	r.watch(ctx, watchers)
 	for bus := range buses {
 		if r.workers[bus] == nil {
 			w := newWorker(s, r.epoch)
@@ -166,5 +162,40 @@ func (r *rounds) apply(ctx context.Context) {
 	}
 	for bus, w := range r.workers {
 		w.set(buses[bus])
+	}
+}
+
+// watch ends the watchers that are not among list, and then starts those that are new: one may want the line that another has.
+func (r *rounds) watch(ctx context.Context, list []*source) {
+	wanted := make(map[string]bool, len(list))
+	for _, src := range list {
+		wanted[src.Key] = true
+	}
+	var ending []watching
+	for key, w := range r.watches {
+		if !wanted[key] {
+			w.stop()
+			ending = append(ending, w)
+			delete(r.watches, key)
+		}
+	}
+	for _, src := range list {
+		if _, runs := r.watches[src.Key]; runs {
+			continue
+		}
+		wctx, stop := context.WithCancel(ctx)
+		w := watching{stop: stop, done: make(chan struct{})}
+		r.watches[src.Key] = w
+		r.wg.Go(func() {
+			defer close(w.done)
+			patience := time.After(hangGrace)
+			for _, old := range ending {
+				select {
+				case <-old.done:
+				case <-patience:
+				}
+			}
+			src.watch(wctx)
+		})
 	}
 }

@@ -241,6 +241,7 @@ func (src *source) watch(ctx context.Context) {
 			src.close()
 			return
 		}
+		src.close() // whatever it failed of: opened again, it would be in its own way
 		if out := src.results(nil, nil, err, src.clock.Now(), 0); len(out) > 0 {
 			src.emit(out)
 		}
