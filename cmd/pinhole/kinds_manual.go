@@ -62,7 +62,7 @@ func printManual(e *env, k kind.Kind) {
 
 // ownKeys names the keys that every sensor of such a kind has.
 func ownKeys(k kind.Kind) string {
-	if k.Event {
+	if k.Event && !k.Paced {
 		return "name, kind and filters (it reports events, so `every` is none)"
 	}
 	return "name, kind, every and filters"

@@ -16,7 +16,8 @@ import (
 type Kind struct {
 	Name    string // as written in the configuration: "bme280"
 	Summary string // one line: "temperature, humidity and pressure, Bosch BME280"
-	Event   bool   // Open returns a sensors.Watcher, and `every` is not a key
+	Event   bool   // Open returns a sensors.Watcher, and `every` is not a key unless Paced
+	Paced   bool   // with Event: it reports every `every`, which Open finds in Params as a Duration
 	Keys    []Key  // the kind's own keys; name, kind, every and filters belong to every sensor
 
 	// Yields tells which quantities a sensor with these keys reports, in order. It must not touch hardware. When Sense fails as

@@ -273,3 +273,23 @@ func TestWarnings(t *testing.T) {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 }
+
+// TestPacedKind has a kind that counts events and reports them at intervals: it finds the interval among its keys.
+func TestPacedKind(t *testing.T) {
+	o := options()
+	o.Kinds = append(o.Kinds, kind.Kind{
+		Name: "meter", Event: true, Paced: true, Yields: func(kind.Params) []sensors.Quantity { return []sensors.Quantity{sensors.Count} },
+	})
+	for _, tt := range []struct {
+		every string
+		want  time.Duration
+	}{{"", defaultEvery}, {"every: 90s", 90 * time.Second}} {
+		c, problems := Parse("test.yaml", []byte("publisher: {broker: mqtt://localhost}\nsensors: [{name: water, kind: meter, "+tt.every+"}]\n"), o)
+		if len(problems) > 0 {
+			t.Fatal(problems)
+		}
+		if s := c.Sensors[0]; s.Every != tt.want || s.Params.Duration("every") != tt.want {
+			t.Errorf("%q: every %v, the kind finds %v, want %v", tt.every, s.Every, s.Params.Duration("every"), tt.want)
+		}
+	}
+}

@@ -81,7 +81,7 @@ func (p *parser) sensor(v value, names map[string]string) (s Sensor) {
 		return s // which other keys are right, only the kind could tell
 	}
 	s.Kind = *k
-	if k.Event {
+	if k.Event && !k.Paced {
 		if every.node != nil {
 			every.problem("kind "+k.Name+" reports events as they happen; it is not polled", "remove `every`")
 		}
@@ -89,6 +89,9 @@ func (p *parser) sensor(v value, names map[string]string) (s Sensor) {
 		s.Every = every.duration(defaultEvery, minEvery, maxEvery)
 	}
 	s.Params, ok = p.fill(o, k.Keys)
+	if k.Paced {
+		s.Params["every"] = s.Every
+	}
 	if ok && k.Check != nil {
 		for _, bad := range k.Check(s.Params) {
 			path := v.path
