@@ -15,10 +15,12 @@ type Set struct {
 	root, state string
 	open        func(number int) (i2c.BusCloser, error)
 	kernel      kernel
+	spidev      spidev
 
-	mu     sync.Mutex
-	buses  map[int]*bus
-	closed bool
+	mu      sync.Mutex
+	buses   map[int]*bus
+	selects map[string]selected // SPI devices that are open
+	closed  bool
 }
 
 var _ kind.Board = (*Set)(nil)
@@ -33,7 +35,8 @@ func New(root, state string) *Set {
 		}
 		return b, nil
 	}
-	return &Set{root: root, state: state, open: open, kernel: linux{}, buses: map[int]*bus{}}
+	return &Set{root: root, state: state, open: open, kernel: linux{}, spidev: linux{},
+		buses: map[int]*bus{}, selects: map[string]selected{}}
 }
 
 // Root returns the folder under which /sys, /proc and /dev are found.
@@ -42,7 +45,7 @@ func (s *Set) Root() string { return s.root }
 // State returns the folder for totals.
 func (s *Set) State() string { return s.state }
 
-// Close closes all buses. Lines belong to whom requested them. It is safe to call twice.
+// Close closes all I2C buses. Lines, SPI devices and serial ports belong to whom opened them. It is safe to call twice.
 func (s *Set) Close() error {
 	s.mu.Lock()
 	s.closed = true

@@ -5,11 +5,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"time"
 
 	"periph.io/x/conn/v3/i2c"
-
-	"pinhole/sensors"
 )
 
 // I2CKeys are the keys that every I2C part has: bus and address. The part's usual address comes first.
@@ -34,10 +31,9 @@ func I2CNumber(p Params) string { return strconv.FormatInt(p.Int("bus"), 10) }
 // Part is one I2C chip as its driver sees it: bus, address, and the name that its errors carry. It is used by one goroutine at a
 // time. Its methods allocate only when they fail.
 type Part struct {
-	bus   i2c.Bus
-	addr  uint16
-	name  string
-	timer *time.Timer
+	named
+	bus  i2c.Bus
+	addr uint16
 }
 
 // OpenPart finds the part's bus on the board. It does not talk to the part. chip is what errors call it: "bme280".
@@ -63,28 +59,4 @@ func (p *Part) Tx(ctx context.Context, step string, w, r []byte) error {
 		return p.Fail(step, err)
 	}
 	return nil
-}
-
-// Wait waits for d, or until ctx ends, which is an error that names what was waited for.
-func (p *Part) Wait(ctx context.Context, step string, d time.Duration) error {
-	if p.timer == nil {
-		p.timer = time.NewTimer(d)
-	} else {
-		p.timer.Reset(d)
-	}
-	select {
-	case <-p.timer.C:
-		return nil
-	case <-ctx.Done():
-		p.timer.Stop()
-		return p.Fail(step, ctx.Err())
-	}
-}
-
-// Fail names part and step in front of err and keeps its class and hint.
-func (p *Part) Fail(step string, err error) error { return Fail(p.name+": "+step, err) }
-
-// Errorf is a failure that the driver itself has noticed. The driver may add a hint.
-func (p *Part) Errorf(class sensors.Class, step, format string, args ...any) *sensors.Error {
-	return &sensors.Error{Class: class, Op: p.name + ": " + step, Err: fmt.Errorf(format, args...)}
 }

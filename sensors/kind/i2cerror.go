@@ -11,12 +11,7 @@ import (
 
 // i2cFailures is what the kernel's answers to a transfer mean. Names and meaning: Documentation/i2c/fault-codes.rst; which
 // controller says which was seen on boards and in the drivers i2c-bcm2835 and i2c-designware.
-var i2cFailures = [...]struct {
-	errno syscall.Errno
-	class sensors.Class
-	says  string
-	hint  string
-}{
+var i2cFailures = [...]failure{
 	{syscall.EREMOTEIO, sensors.Absent, "nothing answers", "check wiring, power and address"}, // Pi 1 to 4
 	{syscall.ENXIO, sensors.Absent, "nothing answers", "check wiring, power and address"},     // Pi 5
 	{syscall.ENODEV, sensors.Absent, "the bus is gone", "is a USB adapter unplugged?"},

@@ -124,6 +124,10 @@ type Board interface {
 	// I2C returns the bus by number: "1" is /dev/i2c-1. One handle a bus, shared; callers do not close it. Errors of its Tx are
 	// classified: sensors.ClassOf knows absent, nak, timeout, busy.
 	I2C(number string) (i2c.Bus, error)
+	// SPI opens what is behind a chip select: "0.0" is /dev/spidev0.0. Each call gives a handle of its own, which the caller closes.
+	SPI(device string, o SPIOptions) (SPI, error)
+	// UART opens a serial port, "/dev/serial0", for 8 data bits without parity. It is the caller's alone until it is closed.
+	UART(port string, baud int) (UART, error)
 	// Line requests an input line.
 	Line(pin string, o LineOptions) (Line, error)
 	// Output requests an output line. It is inactive until set.

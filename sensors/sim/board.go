@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -35,9 +36,11 @@ type Board struct {
 	slaves  []string // ids on the 1-Wire bus
 	dht     bool     // a DHT22 is attached
 
-	mu    sync.Mutex
-	buses map[string]*bus
-	pins  map[string]*pin
+	mu      sync.Mutex
+	buses   map[string]*bus
+	pins    map[string]*pin
+	selects map[string]*chipSelect
+	ports   map[string]*port
 }
 
 var _ kind.Board = (*Board)(nil)
@@ -48,6 +51,7 @@ func New(o Options) *Board {
 		o.Now = time.Now
 	}
 	b := &Board{opts: o, world: o.World, start: o.Now(), buses: map[string]*bus{}, pins: map[string]*pin{},
+		selects: map[string]*chipSelect{}, ports: map[string]*port{},
 		spoilt: map[string]func(string) (string, bool){}, slaves: []string{"28-00000a1b2c3d", "28-00000a1b2c3e"}}
 	if b.world == nil {
 		b.world = Weather(o.Seed)
@@ -71,6 +75,12 @@ func (b *Board) Attach(kindName string, p kind.Params) error {
 		if c.kind == kindName {
 			return b.attachChip(c, p)
 		}
+	}
+	if device := p.String("device"); NewSPIChip(kindName, Env{Params: p}) != nil {
+		return b.attachSPI(kindName, device, p)
+	}
+	if name := p.String("port"); NewTalker(kindName, Env{Params: p}) != nil {
+		return b.attachTalker(kindName, name, p)
 	}
 	return nil
 }
@@ -133,8 +143,17 @@ func (b *Board) Chip(bus string, addr uint16) Chip {
 	return nil
 }
 
-// Inject has f decide on every transfer of a bus from now on, counted from 0. nil ends it and frees transfers that hang.
-func (b *Board) Inject(bus string, f func(t Transfer) Fault) { b.bus(bus).inject(f) }
+// Inject has f decide on every transfer of a bus from now on, counted from 0. nil ends it and frees transfers that hang. bus is the
+// number of an I2C bus, "1", or "spi-" and a device, "spi-0.0", or "uart:" and a port, "uart:/dev/serial0".
+func (b *Board) Inject(bus string, f func(t Transfer) Fault) {
+	if device, ok := strings.CutPrefix(bus, "spi-"); ok {
+		b.chipSelect(device).inject(f)
+	} else if name, ok := strings.CutPrefix(bus, "uart:"); ok {
+		b.port(name).inject(f)
+	} else {
+		b.bus(bus).inject(f)
+	}
+}
 
 // I2C returns a bus. Every number exists.
 func (b *Board) I2C(number string) (i2c.Bus, error) { return b.bus(number), nil }

@@ -16,7 +16,7 @@ type chip struct {
 // Env is what a chip finds around it.
 type Env struct {
 	World   World
-	Place   string      // "i2c-1/0x76": where it measures
+	Place   string      // "i2c-1/0x76", "spi-0.0", "uart:/dev/serial0": where it measures
 	Variant uint32      // which of a chip's sets of factory constants this one has
 	Address uint16      // on its bus; 0: the usual one
 	Params  kind.Params // of the sensor that it was attached for; nil: the defaults
@@ -71,6 +71,20 @@ func Chips() []string {
 		names = append(names, c.kind)
 	}
 	return names
+}
+
+// NewSPIChip makes the chip that sensors of a kind talk to over SPI, for PlugSPI; nil if there is none.
+func NewSPIChip(kindName string, e Env) SPIChip {
+	switch kindName {
+	}
+	return nil
+}
+
+// NewTalker makes the part that sensors of a kind talk to at a serial port, for PlugTalker; nil if there is none.
+func NewTalker(kindName string, e Env) Talker {
+	switch kindName {
+	}
+	return nil
 }
 
 // variant spreads chips at different places over the sets of factory constants.

@@ -10,5 +10,5 @@
 //
 // What it leaves to others: which parts there are (Attach is called with the configured sensors), and how readings are made.
 //
-// A new chip is one file with a type that implements Chip, and one row in chips.
+// A new chip is one file with a type that implements Chip (on SPI: SPIChip; at a serial port: Talker), and one row in chips.
 package sim

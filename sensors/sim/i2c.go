@@ -18,7 +18,8 @@ type Transfer struct {
 	W, R int    // bytes to be written and read
 }
 
-// Trouble is a kind of bus fault.
+// Trouble is a kind of bus fault. What it means on a bus with acknowledges, I2C, stands here; spi.go and uart.go say what becomes of
+// it on the others.
 type Trouble int
 
 // The faults.
@@ -33,6 +34,8 @@ const (
 	Ones              // the data line floats: every byte read is 0xFF; the part sees nothing
 	Zeros             // the data line is held low: every byte read is 0x00; the part sees nothing
 	Hang              // the transfer does not return before Inject is called again
+	Cut               // a serial port only: a frame ends in its middle
+	Noise             // a serial port only: garbage comes before the frame
 )
 
 // Fault is what happens to one transfer.
