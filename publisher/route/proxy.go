@@ -51,7 +51,9 @@ func Via(b Broker, t TLSOptions, o ProxyOptions) (*Route, error) {
 		}
 		r := &Route{Name: h.String(), Broker: b, Dialer: h.tunnel(p.CA, t)}
 		if b.Secure() {
-			r.Dialer = NewTLS(r.Dialer, b, t)
+			layer := NewTLS(r.Dialer, b, t)
+			layer.way = h.String()
+			r.Dialer = layer
 		}
 		ways = append(ways, r)
 	}
@@ -134,7 +136,8 @@ func (h *hop) tunnel(ca string, t TLSOptions) Dialer {
 	case "https":
 		// The proxy is another peer than the broker: its name, its authorities, and neither our ALPN nor our certificate.
 		peer := Broker{Scheme: HTTPS, Host: h.host}
-		leg.over = NewTLS(leg.over, peer, TLSOptions{CA: ca, ALPN: ALPN{None: true}, KeyExchange: t.KeyExchange, Now: t.Now, Log: t.Log})
+		leg.over = NewTLS(leg.over, peer, TLSOptions{CA: ca, ALPN: ALPN{None: true}, KeyExchange: t.KeyExchange, Now: t.Now, Log: t.Log,
+			Habits: t.Habits})
 	case "socks5":
 		return &socks{over: leg, hop: h}
 	}

@@ -10,8 +10,8 @@ import (
 )
 
 // InOrder makes one route of several to the same broker: each dial tries them until one works, in this order, but the one that
-// worked last goes first. The time is shared: each may take an even part of what the ones before have left. Conn.Way says which one
-// it was. log gets a line when the way changes; nil is silent. There must be one route at least.
+// worked last goes first. The time is shared: each may take an even part of what the ones before have left. One that got as far as the
+// broker is followed by the next a second after it began. Conn.Way says which one it was. log gets a line when the way changes; nil is silent. There must be one route at least.
 func InOrder(log *slog.Logger, routes ...*Route) *Route {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
@@ -40,7 +40,7 @@ func (o *inOrder) DialContext(ctx context.Context, _, _ string) (net.Conn, error
 	}
 	var failures []failure
 	for n, i := range order {
-		r := o.routes[i]
+		r, began := o.routes[i], time.Now()
 		conn, err := o.dial(ctx, r, len(order)-n)
 		if err == nil {
 			if i != first {
@@ -50,6 +50,9 @@ func (o *inOrder) DialContext(ctx context.Context, _, _ string) (net.Conn, error
 			return conn, nil
 		}
 		failures = append(failures, failure{r.Name, err})
+		if stage := StageOf(err); n < len(order)-1 && stage != StageDNS && stage != StageProxy {
+			pause(ctx, began) // the broker may have seen a connection
+		}
 		if ctx.Err() != nil {
 			break
 		}

@@ -33,6 +33,7 @@ func TestRoutesInOrder(t *testing.T) {
 			works state = iota
 			refuses
 			hangs
+			failsLater // beyond the proxy
 		)
 		now := map[string]state{}
 		var tried []string
@@ -42,6 +43,8 @@ func TestRoutesInOrder(t *testing.T) {
 				switch now[name] {
 				case refuses:
 					return nil, &Error{Stage: StageProxy, Op: "op", Err: errors.New("no"), Hint: "hint of " + name}
+				case failsLater:
+					return nil, &Error{Stage: StageTLS, Op: "op", Err: errors.New("no")}
 				case hangs:
 					<-ctx.Done()
 					return nil, &Error{Stage: StageTCP, Op: "op", Err: ctx.Err(), Hint: "hint of " + name}
@@ -70,6 +73,7 @@ func TestRoutesInOrder(t *testing.T) {
 			{map[string]state{"a": hangs, "b": hangs}, "a b c", "c", 10 * time.Second},
 			{map[string]state{"a": hangs, "b": refuses, "c": refuses}, "c a b", "", 7500 * time.Millisecond},
 			{map[string]state{"a": hangs, "b": hangs, "c": hangs}, "c a b", "", 15 * time.Second},
+			{map[string]state{"c": failsLater, "a": failsLater, "b": failsLater}, "c a b", "", 2 * apart},
 		} {
 			now, tried = step.now, nil
 			begin := time.Now()

@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"sync"
+	"net/netip"
+	"slices"
+	"sync/atomic"
 	"time"
 
 	"pinhole/publisher/aws"
@@ -42,6 +44,7 @@ type TLSOptions struct {
 	KeyExchange KeyExchange      // "" is Auto
 	Now         func() time.Time // for verifying certificates; nil is the system's clock
 	Log         *slog.Logger     // gets warnings; nil is silent
+	Habits      *Habits          // what is known of the network; nil: the layer learns for itself
 }
 
 // helloTimeout is how long the server may be silent after the ClientHello while there is another way to try. With three tries
@@ -52,18 +55,15 @@ const helloTimeout = 4 * time.Second
 var errSilence = errors.New("no answer to the ClientHello")
 
 // TLS is the layer that puts a TLS session over another layer's stream. It reads the files again at each dial, and remembers
-// for as long as it lives which kind of ClientHello got through to an address. It is safe for concurrent use.
+// which kind of ClientHello got through to an address. It is safe for concurrent use.
 type TLS struct {
 	over Dialer
 	peer Broker
 	opt  TLSOptions
+	way  string // what lies below, for the habits: "direct", or the proxy's name
 
-	mu     sync.Mutex
-	habits map[string]habit
+	unasked, unanswered atomic.Bool // it was said that the server takes no notice of the certificate, of ALPN
 }
-
-// habit is what got through to an address after the first choice had met silence.
-type habit struct{ classical, v4 bool }
 
 // NewTLS makes a layer over another one. peer is what will be dialed: it decides about AWS's rules and about automatic ALPN.
 // Nothing is read or dialed yet.
@@ -74,7 +74,10 @@ func NewTLS(over Dialer, peer Broker, o TLSOptions) *TLS {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &TLS{over: over, peer: peer, opt: o, habits: map[string]habit{}}
+	if o.Habits == nil {
+		o.Habits = &Habits{}
+	}
+	return &TLS{over: over, peer: peer, opt: o, way: "direct"}
 }
 
 // Protocols returns the ALPN names that will be offered.
@@ -98,50 +101,70 @@ func (t *TLS) Protocols() []string {
 
 // DialContext implements Dialer. The connection it returns is a *tls.Conn whose handshake is done and whose peer is verified.
 //
-// Where the server, or something before it, meets the ClientHello with silence, an end or a reset, it is tried again at once: with
-// a classical ClientHello if KeyExchange is Auto, and then over IPv4 if it was IPv6 that stalled.
+// Where the server, or something before it, meets the ClientHello with silence, an end or a reset, it is tried again a second after
+// the try before: with a classical ClientHello if KeyExchange is Auto, and then over the other of IPv6 and IPv4 if there is one.
 func (t *TLS) DialContext(ctx context.Context, network, addr string) (net.Conn, error) {
 	base, err := t.config(addr)
 	if err != nil {
 		return nil, err
 	}
-	h, known := t.habit(addr)
+	h, known := t.opt.Habits.recall(addr, t.way, t.opt.Now())
+	if network != "tcp" {
+		h.network = "" // the caller has chosen
+	}
+	if t.opt.KeyExchange == Hybrid {
+		h.classical = false
+	}
 	var silence *Error // what the first try met
 	for {
-		try := try{habit: h, network: network}
-		if h.v4 && network == "tcp" {
-			try.network = "tcp4"
+		try, began := try{habit: h, over: network}, time.Now()
+		if h.network != "" {
+			try.over = h.network
 		}
 		if t.opt.KeyExchange == Classical {
 			try.classical = true
 		}
-		conn, failure := t.handshake(ctx, base, addr, try)
+		conn, failure := t.handshake(ctx, base, network, addr, try)
 		if failure == nil {
-			if h != (habit{}) && !known {
+			if h.any() && !known {
 				t.remember(addr, h)
 			}
 			return conn, nil
 		}
-		next, again := t.second(h, network, failure)
-		if !again || ctx.Err() != nil {
-			if known {
-				t.forget(addr) // what helped once does not help now: begin from the start next time
+		next, again := t.second(ctx, h, network, addr, failure)
+		if !again || !pause(ctx, began) {
+			if known && (failure.silent || h.network != "" && failure.err.Stage == StageTCP) {
+				t.opt.Habits.keep(addr, t.way, habit{}, t.opt.Now()) // what helped once does not help now: begin from the start next time
 			}
-			if silence != nil && (failure.err.Stage == StageTCP || failure.err.Stage == StageProxy) {
+			if silence != nil && (failure.err.Stage == StageDNS || failure.err.Stage == StageTCP || failure.err.Stage == StageProxy) {
 				return nil, silence // the address was reached before, so this one says less
 			}
 			return nil, failure.err
 		}
 		t.opt.Log.Debug("tls: silence after the ClientHello, trying again", "broker", addr, "error", failure.err,
-			"classical", next.classical, "ipv4", next.v4)
+			"classical", next.classical, "network", next.network)
 		h, known, silence = next, false, failure.err
 	}
+}
+
+// apart is the least time between the begins of two tries that reach the broker's address: AWS takes one connection a second.
+const apart = time.Second
+
+// pause waits until the next try may begin; false: ctx has ended.
+func pause(ctx context.Context, began time.Time) bool {
+	timer := time.NewTimer(apart - time.Since(began))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return ctx.Err() == nil
 }
 
 // try is one TCP connection with one ClientHello.
 type try struct {
 	habit
-	network string
+	over string // tcp, tcp4 or tcp6
 }
 
 // failed is a try that did not work out.
@@ -152,40 +175,44 @@ type failed struct {
 }
 
 // second decides whether and how to try again after failure of a try with habit h.
-func (t *TLS) second(h habit, network string, failure *failed) (habit, bool) {
+func (t *TLS) second(ctx context.Context, h habit, network, addr string, failure *failed) (habit, bool) {
 	auto := t.opt.KeyExchange == Auto || t.opt.KeyExchange == ""
 	switch {
 	case !failure.silent:
 		return h, false
 	case auto && !h.classical:
 		h.classical = true
-		return h, true
-	case failure.v6 && !h.v4 && network == "tcp":
-		h.v4 = true
-		return h, true
+	case network != "tcp" || h.network != "":
+		return h, false
+	case failure.v6:
+		h.network = "tcp4"
+	case t.hasIPv6(ctx, addr):
+		h.network = "tcp6"
+	default:
+		return h, false
 	}
-	return h, false
+	return h, true
 }
 
-func (t *TLS) habit(addr string) (h habit, known bool) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	h, known = t.habits[addr]
-	return h, known
+// hasIPv6 asks whether there is another family to try after IPv4; where a proxy is below, it has the say.
+func (t *TLS) hasIPv6(ctx context.Context, addr string) bool {
+	tcp, ok := t.over.(TCP)
+	host, _, err := net.SplitHostPort(addr)
+	if !ok || err != nil {
+		return false
+	}
+	r := tcp.Resolver
+	if r == nil {
+		r = net.DefaultResolver
+	}
+	list, err := r.LookupNetIP(ctx, "ip6", host)
+	return err == nil && slices.ContainsFunc(list, func(a netip.Addr) bool { return !a.Is4In6() })
 }
 
 func (t *TLS) remember(addr string, h habit) {
-	t.mu.Lock()
-	t.habits[addr] = h
-	t.mu.Unlock()
 	t.opt.Log.Info("tls: this network drops the usual ClientHello; kept for later connects", "broker", addr,
-		"classical", h.classical, "ipv4", h.v4)
-}
-
-func (t *TLS) forget(addr string) {
-	t.mu.Lock()
-	delete(t.habits, addr)
-	t.mu.Unlock()
+		"classical", h.classical, "network", h.network)
+	t.opt.Habits.keep(addr, t.way, h, t.opt.Now())
 }
 
 // config reads the files and makes what all tries of one dial share.
@@ -243,8 +270,8 @@ var (
 )
 
 // handshake makes one try.
-func (t *TLS) handshake(ctx context.Context, base *tls.Config, addr string, y try) (*tls.Conn, *failed) {
-	below, err := t.over.DialContext(ctx, y.network, addr)
+func (t *TLS) handshake(ctx context.Context, base *tls.Config, network, addr string, y try) (*tls.Conn, *failed) {
+	below, err := t.over.DialContext(ctx, y.over, addr)
 	if err != nil {
 		e, ok := errors.AsType[*Error](err)
 		if !ok {
@@ -253,15 +280,15 @@ func (t *TLS) handshake(ctx context.Context, base *tls.Config, addr string, y tr
 		return nil, &failed{err: e}
 	}
 	v6 := isIPv6(below.RemoteAddr())
-	_, another := t.second(y.habit, y.network, &failed{silent: true, v6: v6})
-
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	first := &firstByte{Conn: below}
-	if another {
-		first.timer = time.AfterFunc(helloTimeout, func() { cancel(errSilence) })
-		defer first.timer.Stop()
-	}
+	first.timer = time.AfterFunc(helloTimeout, func() {
+		if _, another := t.second(ctx, y.habit, network, addr, &failed{silent: true, v6: v6}); another {
+			cancel(errSilence)
+		}
+	})
+	defer first.timer.Stop()
 	config, asked := base.Clone(), false
 	config.CurvePreferences = hybridGroups
 	if y.classical {
@@ -299,7 +326,11 @@ func (t *TLS) inspect(s tls.ConnectionState, addr string, asked, haveCert bool) 
 	op := "tls handshake with " + addr
 	unanswered := len(t.Protocols()) > 0 && s.NegotiatedProtocol == ""
 	if !t.peer.AWS() {
-		if unanswered {
+		if haveCert && !asked && !t.unasked.Swap(true) {
+			t.opt.Log.Warn("tls: the server did not ask for this device's certificate", "broker", addr,
+				"hint", "this broker tells devices apart in another way, or something before it ends the TLS session; `pinhole doctor` looks closer")
+		}
+		if unanswered && !t.unanswered.Swap(true) {
 			t.opt.Log.Warn("tls: the server took no notice of ALPN", "broker", addr, "offered", t.Protocols(),
 				"hint", "set publisher.tls.alpn to none if this broker needs none")
 		}
@@ -328,7 +359,7 @@ type firstByte struct {
 
 func (f *firstByte) Read(p []byte) (int, error) {
 	n, err := f.Conn.Read(p)
-	if n > 0 && f.n == 0 && f.timer != nil {
+	if n > 0 && f.n == 0 {
 		f.timer.Stop()
 	}
 	f.n += n

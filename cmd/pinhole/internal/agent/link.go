@@ -31,17 +31,19 @@ type linker struct {
 	now    func() time.Time
 	env    func(string) string
 	log    *slog.Logger
+	habits *route.Habits // nil: none are kept
 }
 
 // dialer returns the function that makes a link: by the broker's way, and when that fails by the further ways in their order.
 // Certificates, keys and passwords are read again at every call. A proxy's address that cannot be used fails every call: sensing
 // goes on.
 func dialer(c *config.Config, now func() time.Time, env func(string) string, log *slog.Logger) dial {
-	l := &linker{c: &c.Publisher, device: c.Device, now: now, env: env, log: log}
+	state := filepath.Join(c.Publisher.Queue.Dir, "state")
+	l := &linker{c: &c.Publisher, device: c.Device, now: now, env: env, log: log, habits: habits(filepath.Join(state, "hello"), log)}
 	if len(c.Publisher.Routes) == 0 {
 		return l.way(c.Publisher.Broker)
 	}
-	t := &turns{memory: memory{path: filepath.Join(c.Publisher.Queue.Dir, "state", "route"), log: log}}
+	t := &turns{memory: memory{path: filepath.Join(state, "route"), log: log}}
 	for _, b := range append([]route.Broker{c.Publisher.Broker}, c.Publisher.Routes...) {
 		t.names, t.ways = append(t.names, b.String()), append(t.ways, l.way(b))
 	}
@@ -96,6 +98,7 @@ func (l *linker) tls(b route.Broker) route.TLSOptions {
 	return route.TLSOptions{
 		CA: t.CA, Cert: t.Cert, Key: t.Key, ALPN: route.ALPN{None: !t.ALPN.Auto && len(names) == 0, Names: names},
 		ServerName: t.ServerName, KeyExchange: route.KeyExchange(t.KeyExchange), Now: l.now, Log: l.log,
+		Habits: l.habits,
 	}
 }
 

@@ -103,5 +103,5 @@ func linkConfig(t *testing.T, broker string) *config.Config {
 		t.Fatal(err)
 	}
 	return &config.Config{Device: "x", Publisher: config.Publisher{Broker: b, ClientID: "x", KeepAlive: 30 * time.Second,
-		TLS: config.TLS{KeyExchange: "auto"}}}
+		TLS: config.TLS{KeyExchange: "auto"}, Queue: config.Queue{Dir: t.TempDir()}}}
 }

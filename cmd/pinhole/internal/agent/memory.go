@@ -7,6 +7,9 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
+
+	"pinhole/publisher/route"
 )
 
 // maxMemory bounds what is read of the file, in bytes: two addresses.
@@ -52,6 +55,31 @@ func readFile(path string) (string, error) {
 	}
 	text, err := os.ReadFile(path)
 	return string(text), err
+}
+
+// habits are what TLS has learnt of the network, kept in a file of their own. A disk that hangs holds a connect up for a moment only.
+func habits(path string, log *slog.Logger) *route.Habits {
+	h := &route.Habits{}
+	switch text, err := readFile(path); {
+	case err == nil:
+		h.Load(text)
+	case !os.IsNotExist(err):
+		log.Debug("what was learnt of the network cannot be read", "error", err)
+	}
+	h.Save = func(text string) {
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			if err := replace(path, text); err != nil {
+				log.Debug("what was learnt of the network cannot be kept", "error", err)
+			}
+		}()
+		select {
+		case <-done:
+		case <-time.After(2 * time.Second):
+		}
+	}
+	return h
 }
 
 // keep writes down the way that works now, if it is another than the file says. Without a file it is the first that is meant.
