@@ -8,6 +8,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"periph.io/x/conn/v3/i2c"
 	"periph.io/x/conn/v3/physic"
@@ -142,6 +144,66 @@ func TestI2CTaken(t *testing.T) {
 	if err := b.Tx(0x77, []byte{0}, nil); err != nil {
 		t.Errorf("its neighbour: %v", err)
 	}
+}
+
+// TestI2CTakenMultiplexer: one that the kernel switches is named, with the buses that its channels are.
+func TestI2CTakenMultiplexer(t *testing.T) {
+	h := &fakeBus{}
+	s := board(t, []string{"i2c-1"}, h)
+	dir := filepath.Join(s.root, "sys/bus/i2c/devices/1-0070")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, to := range map[string]string{"driver": "../../drivers/pca954x", "channel-0": "../i2c-11", "channel-3": "../i2c-14"} {
+		if err := os.Symlink(to, filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b, err := s.I2C("1/0x70.3")
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = b.Tx(0x76, []byte{0xD0}, make([]byte, 1))
+	e, ok := errors.AsType[*sensors.Error](err)
+	if !ok || e.Class != sensors.Busy || !strings.Contains(err.Error(), "multiplexer 0x70, channel 3: ") ||
+		!strings.Contains(err.Error(), "driver pca954x has it") || !strings.Contains(e.Hint, "bus: 14 for channel 3") || h.tx != 0 {
+		t.Errorf("%v, %+v, %d transfers", err, e, h.tx)
+	}
+}
+
+// TestI2CHold: two processes do not switch a multiplexer at the same time.
+func TestI2CHold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		root := t.TempDir()
+		open := func() *bus {
+			s := board(t, nil, &fakeBus{})
+			s.root = root
+			if err := os.MkdirAll(filepath.Join(root, "dev"), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(root, "dev/i2c-1"), nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := s.I2C("1"); err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { s.Close() })
+			return s.buses[1]
+		}
+		a, b := open(), open()
+		if err := a.Hold(); err != nil {
+			t.Fatal(err)
+		}
+		begin := time.Now()
+		if err := b.Hold(); sensors.ClassOf(err) != sensors.Busy || time.Since(begin) > 3*time.Second {
+			t.Errorf("held by another process: %v after %v", err, time.Since(begin))
+		}
+		time.AfterFunc(10*time.Millisecond, a.Release)
+		if err := b.Hold(); err != nil {
+			t.Errorf("released: %v", err)
+		}
+		b.Release()
+	})
 }
 
 // TestI2CUnplugged pulls a USB adapter and plugs it in again.

@@ -37,6 +37,17 @@ type Kind struct {
 	Manual Manual
 }
 
+// Problems reports the mistakes in p that the keys' own rules cannot express: those of every I2C part, and the kind's own.
+func (k *Kind) Problems(p Params) (list []Problem) {
+	if p.Has("bus") && p.Has("address") {
+		list = checkI2C(p)
+	}
+	if k.Check != nil {
+		list = append(list, k.Check(p)...)
+	}
+	return list
+}
+
 // Manual is what `pinhole kinds KIND` prints beside the keys.
 type Manual struct {
 	Parts     string      // the parts covered: "Bosch BME280, BMP280"
@@ -121,8 +132,8 @@ func (p Params) List(key string) []any { return get[[]any](p, key) }
 
 // Board is where parts are attached: a real board (package bus) or the simulated one (package sim).
 type Board interface {
-	// I2C returns the bus by number: "1" is /dev/i2c-1. One handle a bus, shared; callers do not close it. Errors of its Tx are
-	// classified: sensors.ClassOf knows absent, nak, timeout, busy.
+	// I2C returns the bus by number: "1" is /dev/i2c-1; "1/0x70.3" is channel 3 of the multiplexer at 0x70 on it. One handle a
+	// bus, shared; callers do not close it. Errors of its Tx are classified: sensors.ClassOf knows absent, nak, timeout, busy.
 	I2C(number string) (i2c.Bus, error)
 	// SPI opens what is behind a chip select: "0.0" is /dev/spidev0.0. Each call gives a handle of its own, which the caller closes.
 	SPI(device string, o SPIOptions) (SPI, error)

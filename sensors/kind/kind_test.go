@@ -89,7 +89,37 @@ func TestI2CKeys(t *testing.T) {
 	if a := keys[1]; !slices.Equal(a.Enum, []string{"0x76", "0x77"}) || a.Default != int64(0x76) || !strings.Contains(a.Help, "0x76 or 0x77") {
 		t.Errorf("%+v", a)
 	}
-	if got := I2CBus(WithDefaults(keys, Params{"bus": int64(3)})); got != "i2c-3" {
-		t.Errorf("worker %s", got)
+	p := WithDefaults(keys, Params{"bus": int64(3)})
+	if I2CBus(p) != "i2c-3" || I2CNumber(p) != "3" {
+		t.Errorf("worker %s, bus %s", I2CBus(p), I2CNumber(p))
+	}
+	p["mux"], p["channel"] = int64(0x70), int64(5)
+	if I2CBus(p) != "i2c-3" || I2CNumber(p) != "3/0x70.5" {
+		t.Errorf("behind a multiplexer: worker %s, bus %s", I2CBus(p), I2CNumber(p))
+	}
+}
+
+func TestParseI2C(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		number int
+		behind *Channel
+		ok     bool
+	}{
+		{"1", 1, nil, true},
+		{"12/0x70.0", 12, &Channel{0x70, 0}, true},
+		{"0/0x77.7", 0, &Channel{0x77, 7}, true},
+		{"x", 0, nil, false},
+		{"-1", 0, nil, false},
+		{"1/", 0, nil, false},
+		{"1/0x70", 0, nil, false},
+		{"1/0x70.8", 0, nil, false},
+		{"1/0x80.1", 0, nil, false},
+		{"1/0x70.1/0x71.1", 0, nil, false},
+	} {
+		number, behind, err := ParseI2C(tt.name)
+		if number != tt.number || !cmp.Equal(behind, tt.behind) || (err == nil) != tt.ok {
+			t.Errorf("ParseI2C(%q) = %d, %v, %v", tt.name, number, behind, err)
+		}
 	}
 }

@@ -13,12 +13,12 @@ import (
 const Kind = "register"
 
 func custom() kind.Kind {
+	keys := kind.I2CKeys(0x08)
+	keys[1] = kind.Key{Name: "address", Type: kind.Address, Required: true, Help: "address of the part"}
 	return kind.Kind{
 		Name:    Kind,
 		Summary: "any I2C part that a description of its registers is enough for",
-		Keys: []kind.Key{
-			kind.I2CKeys(0x08)[0],
-			{Name: "address", Type: kind.Address, Required: true, Help: "address of the part"},
+		Keys: append(keys, []kind.Key{
 			{Name: "definition", Type: kind.Map, Keys: chips.Keys(), Help: "the description, as keys below this one"},
 			{Name: "definition_file", Type: kind.File, Help: "the description, in a YAML file with the same keys"},
 			{Name: "constants", Type: kind.List, Help: "values for the definition's constants", Elem: &kind.Key{Type: kind.Map, Help: "one",
@@ -26,7 +26,7 @@ func custom() kind.Kind {
 					{Name: "name", Type: kind.String, Required: true, Help: "which one"},
 					{Name: "value", Type: kind.String, Required: true, Help: "a number, or one of the choices' words"},
 				}}},
-		},
+		}...),
 		Yields: func(p kind.Params) []sensors.Quantity {
 			if c, _ := chips.Configured(p, nil); c != nil {
 				return c.Quantities()

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -76,27 +77,31 @@ func (s *Suite) record(t *testing.T, opening bool) (steps []sim.Transfer, want [
 			steps = append(steps, x)
 			return sim.Fault{}
 		}
-		d.Inject(s.bus(), note)
+		d.Inject(s.trunk(), note)
 		dev := d.mustOpen(t, s.Params)
 		want = mustSense(t, dev)
 		if !opening {
 			steps = nil
 			d.turn(t, &s.Truth[1])
-			d.Inject(s.bus(), note)
+			d.Inject(s.trunk(), note)
 			want = mustSense(t, dev)
 		}
-		d.Inject(s.bus(), nil)
+		d.Inject(s.trunk(), nil)
 		dev.Close()
 	})
 	return steps, want
 }
 
+// bus is where the part is: behind a multiplexer if the parameters say so.
 func (s *Suite) bus() string { return kind.I2CNumber(s.Params) }
+
+// trunk is where faults strike: the transfers with a multiplexer are among those that fail.
+func (s *Suite) trunk() string { return strings.TrimPrefix(kind.I2CBus(s.Params), "i2c-") }
 
 // try makes one run in which the transfers from k on, length of them, fail.
 func (s *Suite) try(t *testing.T, d *desk, name string, opening bool, k, length int, fault sim.Fault, want []sensors.Measurement) {
 	inject := func() {
-		d.Inject(s.bus(), func(x sim.Transfer) sim.Fault {
+		d.Inject(s.trunk(), func(x sim.Transfer) sim.Fault {
 			if x.N >= k && x.N-k < length {
 				return fault
 			}
@@ -137,7 +142,7 @@ func (s *Suite) try(t *testing.T, d *desk, name string, opening bool, k, length 
 			t.Errorf("%s: %v has class %s, want one of %v and the cause %v kept", name, err, sensors.ClassOf(err), h.classes, h.errno)
 		}
 	}
-	d.Inject(s.bus(), nil)
+	d.Inject(s.trunk(), nil)
 	s.recovers(t, d, name, dev, want)
 }
 

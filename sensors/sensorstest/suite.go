@@ -292,10 +292,8 @@ func (s *Suite) description(t *testing.T) {
 			t.Errorf("key %s has no help", key.Name)
 		}
 	}
-	if k.Check != nil {
-		if list := k.Check(s.Params); list != nil {
-			t.Errorf("the parameters have problems: %v", list)
-		}
+	if list := k.Problems(s.Params); list != nil {
+		t.Errorf("the parameters have problems: %v", list)
 	}
 	for _, q := range k.Yields(s.Params) {
 		if _, ok := q.Lookup(); !ok {

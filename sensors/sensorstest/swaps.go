@@ -16,7 +16,7 @@ func (s *Suite) supply(t *testing.T) {
 			dev := d.mustOpen(t, s.Params)
 			mustSense(t, dev)
 			d.turn(t, &s.Truth[1])
-			d.Inject(s.bus(), func(x sim.Transfer) sim.Fault {
+			d.Inject(s.trunk(), func(x sim.Transfer) sim.Fault {
 				if x.N == k {
 					d.BrownOut(s.bus(), uint16(s.Params.Int("address")))
 					time.Sleep(10 * time.Millisecond) // so that it answers again
@@ -30,7 +30,7 @@ func (s *Suite) supply(t *testing.T) {
 			if err != nil {
 				s.named(t, err)
 			}
-			d.Inject(s.bus(), nil)
+			d.Inject(s.trunk(), nil)
 			s.recovers(t, d, "supply broken", dev, want)
 		})
 	}

@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
 
 	"periph.io/x/conn/v3/i2c"
 
+	"pinhole/sensors"
 	"pinhole/sensors/kind"
 )
 
@@ -155,16 +157,31 @@ func (b *Board) Inject(bus string, f func(t Transfer) Fault) {
 	}
 }
 
-// I2C returns a bus. Every number exists.
-func (b *Board) I2C(number string) (i2c.Bus, error) { return b.bus(number), nil }
+// I2C returns a bus, or a channel of a multiplexer on it. Every number exists.
+func (b *Board) I2C(name string) (i2c.Bus, error) {
+	number, behind, err := kind.ParseI2C(name)
+	if err != nil {
+		return nil, &sensors.Error{Class: sensors.Absent, Op: "simulated board", Err: err}
+	}
+	trunk := b.bus(strconv.Itoa(number)).trunk
+	if behind == nil {
+		return trunk, nil
+	}
+	return trunk.Branch(*behind), nil
+}
 
-func (b *Board) bus(number string) *bus {
+// bus returns a bus, or with a name such as 1/0x70.3 a channel. The multiplexer, a TCA9548A, is there from then on.
+func (b *Board) bus(name string) *bus {
+	number, behind, err := kind.ParseI2C(name)
+	if behind != nil && err == nil {
+		return b.channel(strconv.Itoa(number), *behind)
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.buses[number] == nil {
-		b.buses[number] = newBus(number, b.opts.Now)
+	if b.buses[name] == nil {
+		b.buses[name] = newBus(name, b.opts.Now)
 	}
-	return b.buses[number]
+	return b.buses[name]
 }
 
 // Root is a folder with the files of a small board: proc and sys. They are made at the first call; where that fails, nobody finds

@@ -9,6 +9,7 @@ import (
 	"periph.io/x/conn/v3/physic"
 
 	"pinhole/sensors/kind"
+	"pinhole/sensors/mux"
 )
 
 // Transfer is what a fault is decided on.
@@ -65,11 +66,13 @@ type socket struct {
 	chip Chip
 }
 
-// bus is a simulated I2C bus. The slot makes transfers wait for each other and, unlike a mutex, lets synctest's clock go on.
+// bus is a simulated I2C bus, or one channel of a multiplexer on it. The slot makes transfers wait for each other and, unlike a mutex,
+// lets synctest's clock go on.
 type bus struct {
 	number string
 	now    func() time.Time
 	slot   chan struct{}
+	trunk  *mux.Trunk // what a real board has there too: it switches the multiplexers
 
 	mu      sync.Mutex
 	sockets map[uint16]*socket
@@ -79,7 +82,9 @@ type bus struct {
 }
 
 func newBus(number string, now func() time.Time) *bus {
-	return &bus{number: number, now: now, slot: make(chan struct{}, 1), sockets: map[uint16]*socket{}, freed: make(chan struct{})}
+	b := &bus{number: number, now: now, slot: make(chan struct{}, 1), sockets: map[uint16]*socket{}, freed: make(chan struct{})}
+	b.trunk = mux.New(b)
+	return b
 }
 
 func (b *bus) at(addr uint16) *socket {
@@ -116,26 +121,46 @@ func (b *bus) SetSpeed(physic.Frequency) error {
 	return errors.New("i2c-" + b.number + ": the speed is fixed")
 }
 
-// Tx makes one transfer.
+// decide asks for the fault of the next transfer. freed is closed when a hanging one may go on.
+func (b *bus) decide(addr uint16, w, r []byte) (fault Fault, freed chan struct{}) {
+	b.mu.Lock()
+	f, t := b.fault, Transfer{N: b.count, Addr: addr, W: len(w), R: len(r)}
+	b.count++
+	b.mu.Unlock()
+	if f != nil {
+		fault = f(t) // without the lock: it may pull a chip
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return fault, b.freed
+}
+
+// Tx makes one transfer. It reaches the bus and every channel that a multiplexer on it connects; all chips there that have the
+// address take part, as they do in copper.
 func (b *bus) Tx(addr uint16, w, r []byte) error {
 	b.slot <- struct{}{}
 	defer func() { <-b.slot }()
 
-	b.mu.Lock()
-	var fault Fault
-	if b.fault != nil {
-		f, t := b.fault, Transfer{N: b.count, Addr: addr, W: len(w), R: len(r)}
-		b.count++
-		b.mu.Unlock()
-		fault = f(t) // without the lock: it may pull a chip
-		b.mu.Lock()
+	fault, freed := b.decide(addr, w, r)
+	first := b.at(addr)
+	var more []*socket
+	if first == nil || !switches(first.chip) {
+		for _, c := range b.connected() {
+			if fault.Trouble == None {
+				fault, freed = c.decide(addr, w, r)
+			}
+			switch s := c.at(addr); {
+			case s == nil:
+			case first == nil:
+				first = s
+			default:
+				more = append(more, s)
+			}
+		}
 	}
-	s, freed := b.sockets[addr], b.freed
-	b.mu.Unlock()
-
 	switch fault.Trouble {
 	case NAK:
-		s = nil
+		first, more = nil, nil
 	case Timeout:
 		time.Sleep(AdapterTimeout)
 		return kind.I2CError(addr, syscall.ETIMEDOUT)
@@ -156,7 +181,7 @@ func (b *bus) Tx(addr uint16, w, r []byte) error {
 		w = append([]byte(nil), w...)
 		flip(w, fault)
 	}
-	if s == nil || !s.chip.Tx(b.now(), w, r) {
+	if !answer(b.now(), first, more, w, r) {
 		return kind.I2CError(addr, syscall.EREMOTEIO)
 	}
 	switch {
@@ -166,6 +191,25 @@ func (b *bus) Tx(addr uint16, w, r []byte) error {
 		flip(r, fault)
 	}
 	return nil
+}
+
+// answer has every chip take the transfer. Where several drive the line, a zero wins.
+func answer(now time.Time, first *socket, more []*socket, w, r []byte) bool {
+	ack := first != nil && first.chip.Tx(now, w, r)
+	for _, s := range more {
+		own := make([]byte, len(r))
+		if !s.chip.Tx(now, w, own) {
+			continue
+		}
+		for i := range own {
+			if ack {
+				own[i] &= r[i]
+			}
+			r[i] = own[i]
+		}
+		ack = true
+	}
+	return ack
 }
 
 func flip(p []byte, f Fault) {

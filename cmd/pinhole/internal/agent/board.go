@@ -71,7 +71,8 @@ type machine struct{ kind.Board }
 
 func (machine) Root() string { return "/" }
 
-// Sources turns configured sensors into what the sampler takes. On a simulated board it attaches their parts.
+// Sources turns configured sensors into what the sampler takes. On a simulated board it attaches their parts. The board hears of every
+// multiplexer before the first part is opened: one that an earlier run has left switched would connect what is behind it.
 func (b *Board) Sources(list []config.Sensor) ([]sensors.Source, error) {
 	sources := make([]sensors.Source, 0, len(list))
 	var errs []error
@@ -83,6 +84,9 @@ func (b *Board) Sources(list []config.Sensor) ([]sensors.Source, error) {
 		if err := b.attach(key, s); err != nil {
 			errs = append(errs, fmt.Errorf("sensor %s: %w", s.Name, err))
 			continue
+		}
+		if s.Params.Has("mux") {
+			_, _ = b.I2C(kind.I2CNumber(s.Params)) // a bus that is not there fails again when the part is opened
 		}
 		on := b.Board
 		if s.Kind.Name == "host" {

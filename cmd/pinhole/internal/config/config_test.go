@@ -272,6 +272,12 @@ func TestWarnings(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
+	c = good(t, "publisher: {broker: h}\nsensors:\n- {name: a, kind: bme280, mux: 0x70, channel: 1}\n"+
+		"- {name: b, kind: bme280, mux: 0x70, channel: 2}\n- {name: c, kind: bme280, mux: 0x70, channel: 2}\n")
+	behind := "test.yaml:5:3: sensors[2].address: I2C bus 1/0x70.2, address 0x76 is read by sensors[1] too; one sensor a part is enough"
+	if len(c.Warnings) != 1 || c.Warnings[0].String() != behind {
+		t.Errorf("behind a multiplexer: %v, want %s", c.Warnings, behind)
+	}
 }
 
 // TestPacedKind has a kind that counts events and reports them at intervals: it finds the interval among its keys.

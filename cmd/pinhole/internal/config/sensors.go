@@ -92,8 +92,8 @@ func (p *parser) sensor(v value, names map[string]string) (s Sensor) {
 	if k.Paced {
 		s.Params["every"] = s.Every
 	}
-	if ok && k.Check != nil {
-		for _, bad := range k.Check(s.Params) {
+	if ok {
+		for _, bad := range k.Problems(s.Params) {
 			path := v.path
 			if bad.Key != "" {
 				path = join(path, bad.Key)
@@ -162,17 +162,22 @@ func (p *parser) kindOf(o *object) *kind.Kind {
 	return nil
 }
 
-// neighbours warns of sensors that read the same part, which is allowed and seldom meant.
+// neighbours warns of sensors that read the same part, which is allowed and seldom meant, and refuses parts on a bus and behind its
+// multiplexer that have the same address: both answer, and what is read is neither's.
 func (p *parser) neighbours(all []Sensor, items []value) {
 	seen := make(map[string]string)
+	direct := make(map[string]string) // bus and address of parts and multiplexers that are not behind one
 	for i := range all {
 		s := &all[i]
 		for _, k := range s.Kind.Keys {
 			var part string
-			switch k.Type {
-			case kind.Address:
-				part = fmt.Sprintf("I2C bus %v, address 0x%02x", s.Params["bus"], s.Params[k.Name])
-			case kind.Pin:
+			switch {
+			case k.Name == "address" && k.Type == kind.Address:
+				part = fmt.Sprintf("I2C bus %s, address 0x%02x", kind.I2CNumber(s.Params), s.Params[k.Name])
+				if !s.Params.Has("mux") {
+					direct[at(s, "address")] = items[i].path
+				}
+			case k.Type == kind.Pin:
 				part = "line " + s.Params.String(k.Name)
 			default:
 				continue
@@ -187,4 +192,23 @@ func (p *parser) neighbours(all []Sensor, items []value) {
 			seen[part] = items[i].path
 		}
 	}
+	for i := range all {
+		s := &all[i]
+		if !s.Params.Has("mux") || !s.Params.Has("bus") {
+			continue
+		}
+		if first, taken := direct[at(s, "address")]; taken {
+			p.addAt(join(items[i].path, "address"), fmt.Sprintf("0x%02x is the address of %s too, which is in front of the multiplexer: both answer",
+				s.Params.Int("address"), first), "put that one behind a channel as well, or give it another address")
+		}
+		if first, taken := direct[at(s, "mux")]; taken {
+			p.addAt(join(items[i].path, "mux"), fmt.Sprintf("0x%02x is the address of %s too", s.Params.Int("mux"), first),
+				"two parts on a bus cannot share an address")
+		}
+	}
+}
+
+// at is the bus, without a multiplexer, and the address that a key holds.
+func at(s *Sensor, key string) string {
+	return fmt.Sprintf("%d 0x%02x", s.Params.Int("bus"), s.Params.Int(key))
 }
