@@ -32,6 +32,7 @@ else
 	echo "test: no gcc, so no race detector" >&2
 	run "tests" go test -v -timeout 15m ./...
 fi
+run "cross-check of the drivers" scripts/crosscheck.sh
 run "tests as a 32-bit program" env GOARCH=386 CGO_ENABLED=0 go test -v -short -timeout 10m ./...
 
 say "skipped"
