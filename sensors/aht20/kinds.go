@@ -1,10 +1,12 @@
 package aht20
 
 import (
+	"bytes"
 	"context"
 
 	"pinhole/sensors"
 	"pinhole/sensors/kind"
+	"pinhole/sensors/sensirion"
 )
 
 func aht20() model {
@@ -19,6 +21,7 @@ func aht10() model {
 // Kinds returns the kinds aht10 and aht20.
 func Kinds() []kind.Kind {
 	newer := describe(aht20())
+	newer.Probe = kind.Probe{Ask: ask, Reads: true}
 	newer.Summary = "temperature and humidity, Aosong AHT20, AHT21"
 	newer.Manual.Parts = "Aosong (ASAIR) AHT20, AHT21, AHT25, DHT20"
 	newer.Manual.Datasheet = "AHT20 Product manuals version 1.1, http://www.aosong.com/en/products-32.html"
@@ -66,4 +69,16 @@ func describe(m model) kind.Kind {
 			Example: "name: air\nkind: " + m.name + "\nevery: 10s\n",
 		},
 	}
+}
+
+// ask reads what the part holds and believes its checksum. An AHT10 has none, and nothing else to be known by.
+func ask(ctx context.Context, p *kind.Part) (kind.Answer, string, error) {
+	r := make([]byte, 7)
+	if err := p.Tx(ctx, "read", nil, r); err != nil {
+		return kind.No, "", err
+	}
+	if bytes.Count(r, r[:1]) == len(r) || sensirion.Sum(0xFF, r[:6]) != r[6] {
+		return kind.No, "", nil
+	}
+	return kind.Speaks, "status and data with the right checksum", nil
 }

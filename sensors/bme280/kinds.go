@@ -61,6 +61,7 @@ func describe(m model) kind.Kind {
 			Min: new(1.0), Max: new(16.0), Help: "measurements averaged by the part: 1, 2, 4, 8 or 16; more is quieter and takes longer"}),
 		Yields: func(kind.Params) []sensors.Quantity { return []sensors.Quantity{sensors.Temperature, sensors.Pressure} },
 		Bus:    kind.I2CBus,
+		Probe:  kind.IDRegister(regID, 1, func(id uint32) bool { return m.is(byte(id)) }),
 		Check:  check,
 		Open: func(ctx context.Context, b kind.Board, p kind.Params) (any, error) {
 			return sensorOrError(open(ctx, b, m, p))

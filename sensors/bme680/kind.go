@@ -24,6 +24,7 @@ func Kind() kind.Kind {
 			return []sensors.Quantity{sensors.Temperature, sensors.RelativeHumidity, sensors.Pressure, sensors.GasResistance}
 		},
 		Bus:   kind.I2CBus,
+		Probe: kind.IDRegister(regID, 1, func(id uint32) bool { return id == chipID }),
 		Check: check,
 		Open:  open,
 		Manual: kind.Manual{

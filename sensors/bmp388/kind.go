@@ -16,6 +16,7 @@ func Kind() kind.Kind {
 			Min: new(1.0), Max: new(32.0), Help: "pressures averaged by the part: 1, 2, 4, 8, 16 or 32; more is quieter and takes longer"}),
 		Yields: func(kind.Params) []sensors.Quantity { return []sensors.Quantity{sensors.Temperature, sensors.Pressure} },
 		Bus:    kind.I2CBus,
+		Probe:  kind.IDRegister(regID, 1, func(id uint32) bool { return id == idBMP388 || id == idBMP390 }),
 		Check:  check,
 		Open:   open,
 		Manual: kind.Manual{

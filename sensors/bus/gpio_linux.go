@@ -12,6 +12,7 @@ import (
 
 // Flags of a line, linux/gpio.h enum gpio_v2_line_flag.
 const (
+	flagUsed         = 1 << 0
 	flagActiveLow    = 1 << 1
 	flagInput        = 1 << 2
 	flagOutput       = 1 << 3

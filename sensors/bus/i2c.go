@@ -118,6 +118,10 @@ func (b *bus) handle() (i2c.BusCloser, error) {
 	if err != nil {
 		return nil, fail(err)
 	}
+	if err := share(f); err != nil {
+		f.Close()
+		return nil, err
+	}
 	h, err := b.set.open(b.number)
 	if err != nil {
 		f.Close()

@@ -24,6 +24,9 @@ func Kind() kind.Kind {
 		Bus:    func(kind.Params) string { return "host" },
 		Check:  check,
 		Open:   open,
+		Find: func(kind.Board) ([]kind.Found, error) {
+			return []kind.Found{{What: "this machine, processor memory disk network"}}, nil
+		},
 		Manual: kind.Manual{
 			Parts:     "any machine with Linux",
 			Datasheet: "proc(5), statfs(2), https://docs.kernel.org/driver-api/thermal/sysfs-api.html",

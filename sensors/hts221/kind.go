@@ -14,8 +14,9 @@ func Kind() kind.Kind {
 		Yields: func(kind.Params) []sensors.Quantity {
 			return []sensors.Quantity{sensors.Temperature, sensors.RelativeHumidity}
 		},
-		Bus:  kind.I2CBus,
-		Open: open,
+		Bus:   kind.I2CBus,
+		Probe: kind.IDRegister(regID, 1, func(id uint32) bool { return id == chipID }),
+		Open:  open,
 		Manual: kind.Manual{
 			Parts:     "STMicroelectronics HTS221 (who_am_i 0xbc), as on the Sense HAT",
 			Datasheet: "HTS221, DocID026333, https://www.st.com/resource/en/datasheet/hts221.pdf",

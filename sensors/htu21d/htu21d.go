@@ -29,6 +29,7 @@ const (
 	cmdReadUser    = 0xE7
 	cmdWriteUser   = 0xE6
 
+	userOnce       = 1 << 1 // settings are not fetched anew before each measurement; set unless somebody cleared it
 	userHeater     = 1 << 2
 	userResolution = 1<<7 | 1<<0 // 0: 12 bits of humidity, 14 of temperature
 

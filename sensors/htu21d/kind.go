@@ -1,6 +1,9 @@
 package htu21d
 
 import (
+	"context"
+	"fmt"
+
 	"pinhole/sensors"
 	"pinhole/sensors/kind"
 )
@@ -14,8 +17,9 @@ func Kind() kind.Kind {
 		Yields: func(kind.Params) []sensors.Quantity {
 			return []sensors.Quantity{sensors.Temperature, sensors.RelativeHumidity}
 		},
-		Bus:  kind.I2CBus,
-		Open: open,
+		Bus:   kind.I2CBus,
+		Probe: kind.Probe{Ask: ask, Mute: true},
+		Open:  open,
 		Manual: kind.Manual{
 			Parts:     "TE HTU21D, HTU20D; Sensirion SHT20, SHT21, SHT25; Silicon Labs Si7013, Si7020, Si7021",
 			Datasheet: "HTU21D(F) Sensor HPC199, https://www.te.com/en/product-CAT-HSC0004.html; Datasheet SHT21; Si7021-A20",
@@ -37,4 +41,19 @@ func Kind() kind.Kind {
 			Example: "name: air\nkind: htu21d\nevery: 10s\n",
 		},
 	}
+}
+
+// ask reads the user register, which is no id: bit 1 of it is set unless somebody has cleared it, and nothing else is sure.
+func ask(ctx context.Context, p *kind.Part) (kind.Answer, string, error) {
+	d := &Dev{part: p}
+	user, err := d.user(ctx)
+	switch {
+	case sensors.ClassOf(err) == sensors.CRC:
+		return kind.No, "", nil
+	case err != nil:
+		return kind.No, "", err
+	case user&userOnce == 0 || user == 0xFF:
+		return kind.No, "", nil
+	}
+	return kind.Fits, fmt.Sprintf("user register 0x%02x", user), nil
 }

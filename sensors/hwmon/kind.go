@@ -25,6 +25,7 @@ func Kind() kind.Kind {
 		Yields: yields,
 		Bus:    func(p kind.Params) string { return "hwmon " + wanted(p).String() },
 		Check:  check,
+		Find:   find,
 		Open: func(_ context.Context, b kind.Board, p kind.Params) (any, error) {
 			d, err := open(b, p)
 			if err != nil {

@@ -31,6 +31,7 @@ func general() kind.Kind {
 		},
 		Yields:  yields,
 		Bus:     func(p kind.Params) string { return "iio " + wanted(p).String() },
+		Find:    find("iio", func(name string) bool { return !isDHT(name) }),
 		Timeout: longest,
 		Check:   check,
 		Open:    opener("iio"),
@@ -75,6 +76,7 @@ func dht() kind.Kind {
 			return []sensors.Quantity{sensors.Temperature, sensors.RelativeHumidity}
 		},
 		Bus:     func(p kind.Params) string { return "iio " + wanted(p).String() },
+		Find:    find("dht", isDHT),
 		Timeout: longest,
 		Open: func(ctx context.Context, b kind.Board, p kind.Params) (any, error) {
 			p = kind.Params{"device": p.String("device"), "at": p.String("at"), "channels": []any{"temp", "humidityrelative"}}

@@ -100,6 +100,9 @@ func OpenPart(b Board, chip string, p Params) (*Part, error) {
 	return part, nil
 }
 
+// Address is the part's.
+func (p *Part) Address() uint16 { return p.addr }
+
 // Tx makes one transfer: w is written, then r is read after a repeated start; either may be empty. The transfer itself cannot be
 // cancelled; ctx is looked at before it. step is what errors say was attempted: "read chip id". Both slices must outlive the
 // call on the heap if nothing is to be allocated: keep them in the driver.

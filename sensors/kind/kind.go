@@ -34,6 +34,12 @@ type Kind struct {
 	// class absent; the sampler tries again later.
 	Open func(ctx context.Context, b Board, p Params) (any, error)
 
+	// Probe is how `pinhole scan` recognises the part of a kind with I2CKeys.
+	Probe Probe
+	// Find lists what the kind could read on a board, without measuring anything; nil where that is not known, or for Probe to
+	// find out. A kind that is at work on the same board is not disturbed.
+	Find func(b Board) ([]Found, error)
+
 	Manual Manual
 }
 

@@ -230,3 +230,50 @@ func (b *Branch) wrong(step string) *sensors.Error {
 	return &sensors.Error{Class: sensors.IO, Op: b.op(step),
 		Err: fmt.Errorf("its control register holds 0x%02x, not 0x%02x", b.mux.there, b.mask)}
 }
+
+// Find tells how many channels the multiplexer at an address has, and disconnects them all; 0 if there is another part. A part of the
+// family gives back 0, 1 and 2 as they are written, and 128 or 8 where it has that channel. Another part is told by the first value that
+// it does not give back; to nearly all parts at these addresses that byte is the number of a register, and nothing happens.
+func (t *Trunk) Find(addr uint16) (channels int, err error) {
+	t.slot <- struct{}{}
+	defer func() { <-t.slot }()
+	if g, ok := t.bus.(Guard); ok {
+		if err := g.Hold(); err != nil {
+			return 0, err
+		}
+		defer g.Release()
+	}
+	for _, m := range t.list {
+		if m.addr == addr {
+			m.known = false
+		}
+	}
+	m := &state{addr: addr}
+	keeps := func(v byte) bool {
+		if err == nil {
+			err = t.write(m, v)
+		}
+		if err == nil {
+			err = t.look(m)
+		}
+		return err == nil && m.there == v
+	}
+	for _, v := range []byte{0, 1, 2} {
+		if !keeps(v) {
+			return 0, err
+		}
+	}
+	switch {
+	case keeps(1 << 7):
+		channels = 8
+	case keeps(1 << 3):
+		channels = 4
+	case err == nil:
+		channels = 2
+	}
+	if !keeps(0) && err == nil {
+		err = &sensors.Error{Class: sensors.IO, Op: fmt.Sprintf("multiplexer 0x%02x: disconnect", addr),
+			Err: fmt.Errorf("its control register holds 0x%02x", m.there), Hint: family}
+	}
+	return channels, err
+}

@@ -24,6 +24,7 @@ func Kind() kind.Kind {
 		Bus:     func(p kind.Params) string { return fmt.Sprintf("w1-%d", p.Int("master")) },
 		Timeout: 30 * time.Second, // 38 parts one after the other
 		Check:   check,
+		Find:    find,
 		Open: func(_ context.Context, b kind.Board, p kind.Params) (any, error) {
 			d, err := open(b, p)
 			if err != nil {

@@ -3,6 +3,7 @@ package pipower
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"pinhole/sensors"
 	"pinhole/sensors/kind"
@@ -20,6 +21,7 @@ func Kind() kind.Kind {
 		Yields: wanted,
 		Bus:    func(kind.Params) string { return "pipower" },
 		Check:  check,
+		Find:   find,
 		Open: func(_ context.Context, b kind.Board, p kind.Params) (any, error) {
 			d, err := open(b, p)
 			if err != nil {
@@ -69,4 +71,26 @@ func check(p kind.Params) (problems []kind.Problem) {
 		seen[name] = true
 	}
 	return problems
+}
+
+// find reports whether there is something to ask.
+func find(b kind.Board) ([]kind.Found, error) {
+	d, err := open(b, kind.Params{})
+	switch class := sensors.ClassOf(err); {
+	case class == sensors.Absent:
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	defer d.Close()
+	f := kind.Found{What: "this board's supply, "}
+	var names []string
+	for _, m := range d.list {
+		names = append(names, string(m.Quantity))
+	}
+	f.What += strings.Join(names, " ")
+	if _, err := d.fw.Throttled(); sensors.ClassOf(err) == sensors.Denied && d.hasAlarm {
+		f.Keys = [][2]string{{"metrics", "[undervoltage]"}} // the firmware is for group video
+	}
+	return []kind.Found{f}, nil
 }

@@ -32,7 +32,8 @@ func shipped(s chips.Shipped) kind.Kind {
 			}
 			return c.Quantities()
 		},
-		Bus: kind.I2CBus,
+		Bus:   kind.I2CBus,
+		Probe: probe(s),
 		Check: func(p kind.Params) []kind.Problem {
 			c, problems := s.File.Build(s.Given(p))
 			if problems != nil {

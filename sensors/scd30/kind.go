@@ -3,6 +3,7 @@ package scd30
 import (
 	"pinhole/sensors"
 	"pinhole/sensors/kind"
+	"pinhole/sensors/sensirion"
 )
 
 // Kind returns the kind scd30.
@@ -18,8 +19,9 @@ func Kind() kind.Kind {
 		Yields: func(kind.Params) []sensors.Quantity {
 			return []sensors.Quantity{sensors.CO2, sensors.Temperature, sensors.RelativeHumidity}
 		},
-		Bus:  kind.I2CBus,
-		Open: open,
+		Bus:   kind.I2CBus,
+		Probe: sensirion.Probe(cmdFirmware, commandTime, 1, sensirion.Answered("firmware version")),
+		Open:  open,
 		Manual: kind.Manual{
 			Parts:     "Sensirion SCD30",
 			Datasheet: "Interface Description Sensirion SCD30 Sensor Module version 1.0, https://sensirion.com/products/catalog/SCD30",

@@ -3,6 +3,7 @@ package scd4x
 import (
 	"pinhole/sensors"
 	"pinhole/sensors/kind"
+	"pinhole/sensors/sensirion"
 )
 
 // Kind returns the kind scd4x.
@@ -18,8 +19,9 @@ func Kind() kind.Kind {
 		Yields: func(kind.Params) []sensors.Quantity {
 			return []sensors.Quantity{sensors.CO2, sensors.Temperature, sensors.RelativeHumidity}
 		},
-		Bus:  kind.I2CBus,
-		Open: open,
+		Bus:   kind.I2CBus,
+		Probe: sensirion.Probe(cmdReady, commandTime, 1, sensirion.Answered("ready flag")), // which it answers while it measures too
+		Open:  open,
 		Manual: kind.Manual{
 			Parts:     "Sensirion SCD40, SCD41, SCD43",
 			Datasheet: "Data Sheet SCD40/SCD41 version 1.3, https://sensirion.com/products/catalog/SCD41",

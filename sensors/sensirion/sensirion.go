@@ -101,3 +101,26 @@ func Sum(start byte, p []byte) byte {
 	}
 	return sum
 }
+
+// Probe recognises a part by a command that it answers with words whose checksums are right, and by what is says of them. That
+// others do not answer there with such words stands for an id; where is looks for one, it says so by Named.
+func Probe(command uint16, after time.Duration, n int, is func(words []uint16) (kind.Answer, string)) kind.Probe {
+	return kind.Probe{Mute: true, Ask: func(ctx context.Context, part *kind.Part) (kind.Answer, string, error) {
+		words := make([]uint16, n)
+		port := &Port{Part: part}
+		err := port.Ask(ctx, "ask who it is", command, after, words)
+		if sensors.ClassOf(err) == sensors.CRC {
+			return kind.No, "", nil
+		}
+		if err != nil {
+			return kind.No, "", err
+		}
+		a, evidence := is(words)
+		return a, evidence, nil
+	}}
+}
+
+// Answered is the judge of a Probe that asks for nothing but checksums.
+func Answered(what string) func([]uint16) (kind.Answer, string) {
+	return func([]uint16) (kind.Answer, string) { return kind.Speaks, what + " with the right checksums" }
+}

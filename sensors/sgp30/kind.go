@@ -1,8 +1,11 @@
 package sgp30
 
 import (
+	"fmt"
+
 	"pinhole/sensors"
 	"pinhole/sensors/kind"
+	"pinhole/sensors/sensirion"
 )
 
 // Kind returns the kind sgp30.
@@ -13,6 +16,7 @@ func Kind() kind.Kind {
 		Keys:    kind.I2CKeys(0x58),
 		Yields:  func(kind.Params) []sensors.Quantity { return []sensors.Quantity{sensors.TVOC} },
 		Bus:     kind.I2CBus,
+		Probe:   sensirion.Probe(cmdFeatures, commandTime, 1, identify),
 		Open:    open,
 		Manual: kind.Manual{
 			Parts:     "Sensirion SGP30",
@@ -36,4 +40,12 @@ func Kind() kind.Kind {
 			Example: "name: room\nkind: sgp30\nevery: 1s\nfilters: [{average: 60s}]\n",
 		},
 	}
+}
+
+// identify knows the part by its product type.
+func identify(words []uint16) (kind.Answer, string) {
+	if f := words[0]; f == 0 || f&productMask != product {
+		return kind.No, ""
+	}
+	return kind.Named, fmt.Sprintf("feature set 0x%04x", words[0])
 }

@@ -3,6 +3,7 @@ package sgp40
 import (
 	"pinhole/sensors"
 	"pinhole/sensors/kind"
+	"pinhole/sensors/sensirion"
 )
 
 // Kind returns the kind sgp40.
@@ -13,6 +14,7 @@ func Kind() kind.Kind {
 		Keys:    kind.I2CKeys(0x59),
 		Yields:  func(kind.Params) []sensors.Quantity { return []sensors.Quantity{sensors.Raw} },
 		Bus:     kind.I2CBus,
+		Probe:   sensirion.Probe(cmdSerial, commandTime, 3, sensirion.Answered("serial number")),
 		Open:    open,
 		Manual: kind.Manual{
 			Parts:     "Sensirion SGP40",

@@ -3,6 +3,7 @@ package sht3x
 import (
 	"pinhole/sensors"
 	"pinhole/sensors/kind"
+	"pinhole/sensors/sensirion"
 )
 
 // Kind returns the kind sht3x.
@@ -14,8 +15,9 @@ func Kind() kind.Kind {
 		Yields: func(kind.Params) []sensors.Quantity {
 			return []sensors.Quantity{sensors.Temperature, sensors.RelativeHumidity}
 		},
-		Bus:  kind.I2CBus,
-		Open: open,
+		Bus:   kind.I2CBus,
+		Probe: sensirion.Probe(cmdStatus, commandTime, 1, sensirion.Answered("status")),
+		Open:  open,
 		Manual: kind.Manual{
 			Parts:     "Sensirion SHT30, SHT31, SHT35 (-DIS, digital)",
 			Datasheet: "Datasheet SHT3x-DIS version 5, https://sensirion.com/products/catalog/SHT35-DIS-B",

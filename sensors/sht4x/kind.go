@@ -1,8 +1,11 @@
 package sht4x
 
 import (
+	"context"
+
 	"pinhole/sensors"
 	"pinhole/sensors/kind"
+	"pinhole/sensors/sensirion"
 )
 
 // Kind returns the kind sht4x.
@@ -14,8 +17,9 @@ func Kind() kind.Kind {
 		Yields: func(kind.Params) []sensors.Quantity {
 			return []sensors.Quantity{sensors.Temperature, sensors.RelativeHumidity}
 		},
-		Bus:  kind.I2CBus,
-		Open: open,
+		Bus:   kind.I2CBus,
+		Probe: probe(),
+		Open:  open,
 		Manual: kind.Manual{
 			Parts:     "Sensirion SHT40, SHT41, SHT43, SHT45",
 			Datasheet: "Datasheet SHT4x version 3, https://sensirion.com/products/catalog/SHT45",
@@ -36,4 +40,19 @@ func Kind() kind.Kind {
 			Example: "name: air\nkind: sht4x\nevery: 10s\naddress: 0x44\n",
 		},
 	}
+}
+
+// probe knows the part by its serial number, which is asked for with one byte where its kin have two.
+func probe() kind.Probe {
+	return kind.Probe{Mute: true, Ask: func(ctx context.Context, p *kind.Part) (kind.Answer, string, error) {
+		d := &Dev{port: sensirion.Port{Part: p}}
+		err := d.ask(ctx, "read serial number", cmdSerial, serialTime)
+		switch {
+		case sensors.ClassOf(err) == sensors.CRC:
+			return kind.No, "", nil
+		case err != nil:
+			return kind.No, "", err
+		}
+		return kind.Speaks, "serial number with the right checksums", nil
+	}}
 }

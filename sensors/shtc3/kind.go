@@ -1,8 +1,12 @@
 package shtc3
 
 import (
+	"context"
+	"fmt"
+
 	"pinhole/sensors"
 	"pinhole/sensors/kind"
+	"pinhole/sensors/sensirion"
 )
 
 // Kind returns the kind shtc3.
@@ -14,8 +18,9 @@ func Kind() kind.Kind {
 		Yields: func(kind.Params) []sensors.Quantity {
 			return []sensors.Quantity{sensors.Temperature, sensors.RelativeHumidity}
 		},
-		Bus:  kind.I2CBus,
-		Open: open,
+		Bus:   kind.I2CBus,
+		Probe: kind.Probe{Ask: ask, Mute: true},
+		Open:  open,
 		Manual: kind.Manual{
 			Parts:     "Sensirion SHTC3",
 			Datasheet: "Datasheet SHTC3 version 1, https://sensirion.com/products/catalog/SHTC3",
@@ -36,4 +41,23 @@ func Kind() kind.Kind {
 			Example: "name: air\nkind: shtc3\nevery: 10s\n",
 		},
 	}
+}
+
+// ask wakes the part, reads its id and sends it back to sleep.
+func ask(ctx context.Context, p *kind.Part) (kind.Answer, string, error) {
+	d := &Dev{port: sensirion.Port{Part: p}}
+	if err := d.command(ctx, "wake up", cmdWake); err != nil {
+		return kind.No, "", err
+	}
+	err := d.port.Ask(ctx, "read id", cmdID, idTime, d.words[:1])
+	slept := d.command(ctx, "sleep", cmdSleep)
+	switch {
+	case sensors.ClassOf(err) == sensors.CRC, err == nil && d.words[0]&idMask != id:
+		return kind.No, "", nil
+	case err != nil:
+		return kind.No, "", err
+	case slept != nil:
+		return kind.No, "", slept
+	}
+	return kind.Named, fmt.Sprintf("id 0x%04x", d.words[0]), nil
 }

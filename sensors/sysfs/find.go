@@ -131,3 +131,19 @@ func names(list []Device) string {
 	}
 	return strings.Join(s, ", ")
 }
+
+// Tell returns the keys by which Pick finds d among list: its name, and where it is attached if others have that name.
+func Tell(list []Device, d Device) (keys [][2]string) {
+	if d.Name != "" {
+		keys = append(keys, [2]string{"device", d.Name})
+	}
+	others := slices.ContainsFunc(list, func(o Device) bool { return o.Dir != d.Dir && (Wanted{Name: d.Name}).is(o) })
+	switch {
+	case !others:
+	case d.Label != "":
+		keys = append(keys, [2]string{"label", d.Label})
+	case d.At != "":
+		keys = append(keys, [2]string{"at", d.At})
+	}
+	return keys
+}

@@ -5,6 +5,7 @@ import (
 
 	"pinhole/sensors"
 	"pinhole/sensors/kind"
+	"pinhole/sensors/sysfs"
 )
 
 // Kind describes the kind for the table of kinds.
@@ -17,6 +18,7 @@ func Kind() kind.Kind {
 		},
 		Yields: func(kind.Params) []sensors.Quantity { return []sensors.Quantity{sensors.Temperature} },
 		Bus:    func(kind.Params) string { return "thermal" },
+		Find:   find,
 		Open: func(_ context.Context, b kind.Board, p kind.Params) (any, error) {
 			d, err := open(b, p)
 			if err != nil {
@@ -37,4 +39,27 @@ func Kind() kind.Kind {
 			Example: "name: processor\nkind: thermal\nzone: cpu-thermal\nevery: 30s\n",
 		},
 	}
+}
+
+// find lists the zones.
+func find(b kind.Board) ([]kind.Found, error) {
+	zones, err := sysfs.Devices(b.Root(), "sys/class/thermal", "thermal_zone")
+	if err != nil && sensors.ClassOf(err) != sensors.Absent {
+		return nil, kind.Fail("thermal: list zones", err)
+	}
+	var all []kind.Found
+	seen := map[string]bool{}
+	for _, z := range zones {
+		name := sysfs.Line(z.Dir, "type")
+		if name == "" || seen[name] {
+			continue
+		}
+		seen[name] = true
+		f := kind.Found{What: "thermal zone " + name, Keys: [][2]string{{"zone", name}}}
+		if name == "cpu-thermal" || name == "x86_pkg_temp" {
+			f.Skip = "kind host reports the processor's temperature"
+		}
+		all = append(all, f)
+	}
+	return all, nil
 }

@@ -17,6 +17,7 @@ func Kind() kind.Kind {
 				Help: "time that light is gathered; longer is finer"}),
 		Yields: func(kind.Params) []sensors.Quantity { return []sensors.Quantity{sensors.Illuminance} },
 		Bus:    kind.I2CBus,
+		Probe:  kind.IDRegister(command|regID, 1, func(id uint32) bool { return id>>4 == numberCS || id>>4 == numberT }),
 		Open:   open,
 		Manual: kind.Manual{
 			Parts:     "ams (TAOS) TSL2561T, TSL2561FN, TSL2561CL, TSL2561CS, on boards called GY-2561",

@@ -17,6 +17,7 @@ func Kind() kind.Kind {
 				Enum: []string{"100ms", "200ms", "300ms", "400ms", "500ms", "600ms"}, Help: "time that light is gathered; longer is finer"}),
 		Yields: func(kind.Params) []sensors.Quantity { return []sensors.Quantity{sensors.Illuminance} },
 		Bus:    kind.I2CBus,
+		Probe:  kind.IDRegister(command|regID, 1, func(id uint32) bool { return id == partID }),
 		Open:   open,
 		Manual: kind.Manual{
 			Parts:     "ams TSL2591, TSL25911",

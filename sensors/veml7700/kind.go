@@ -44,6 +44,7 @@ func Kind() kind.Kind {
 				Help: "with gain 1/8 and 1/4, correct strong light by the application note's polynomial"}),
 		Yields: func(kind.Params) []sensors.Quantity { return []sensors.Quantity{sensors.Illuminance} },
 		Bus:    kind.I2CBus,
+		Probe:  probe(),
 		Open:   open,
 		Manual: kind.Manual{
 			Parts:     "Vishay VEML7700",
@@ -67,4 +68,11 @@ func Kind() kind.Kind {
 			Example: "name: light\nkind: veml7700\nevery: 10s\ngain: 1/8\nintegration: 25ms\n",
 		},
 	}
+}
+
+// probe reads the id. Parts of this family upset the bus when they are read one byte at a time (raspberrypi/linux, pull request 6071).
+func probe() kind.Probe {
+	p := kind.IDRegister(regID, 2, func(id uint32) bool { return id>>8 == idPart && (id&0xFF == optionA4 || id&0xFF == optionD4) })
+	p.Words = true
+	return p
 }
