@@ -33,6 +33,7 @@ import (
 	"pinhole/sensors/thermal"
 	"pinhole/sensors/tsl2561"
 	"pinhole/sensors/tsl2591"
+	"pinhole/sensors/veml6075"
 	"pinhole/sensors/veml7700"
 )
 
@@ -50,6 +51,7 @@ func Kinds() []kind.Kind {
 	list = append(list, hwmon.Kind(), onewire.Kind(), thermal.Kind(), pipower.Kind())
 	list = append(list, bmp180.Kind())
 	list = append(list, bmp388.Kind())
+	list = append(list, veml6075.Kind())
 	list = append(list, veml7700.Kind())
 	list = append(list, tsl2591.Kind())
 	list = append(list, tsl2561.Kind())

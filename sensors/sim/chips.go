@@ -41,6 +41,7 @@ func all() []chip {
 		{"bme680", newBME680},
 		{"tsl2561", newTSL2561},
 		{"tsl2591", newTSL2591},
+		{"veml6075", newVEML6075},
 		{"veml7700", newVEML7700},
 		{"bmp388", newBMP388},
 		{"bmp180", newBMP180},
