@@ -36,6 +36,7 @@ func all() []chip {
 		{"htu21d", newHTU21D},
 		{"scd4x", newSCD4x},
 		{"scd30", newSCD30},
+		{"ccs811", newCCS811},
 		{"sgp30", newSGP30},
 		{"sgp40", newSGP40},
 		{"bme680", newBME680},
