@@ -12,6 +12,7 @@ import (
 	"pinhole/sensors/bmp180"
 	"pinhole/sensors/bmp388"
 	"pinhole/sensors/ccs811"
+	"pinhole/sensors/ens160"
 	"pinhole/sensors/gpio"
 	"pinhole/sensors/host"
 	"pinhole/sensors/hts221"
@@ -52,7 +53,7 @@ func Kinds() []kind.Kind {
 	list = append(list, hwmon.Kind(), onewire.Kind(), thermal.Kind(), pipower.Kind())
 	list = append(list, bmp180.Kind())
 	list = append(list, bmp388.Kind())
-	list = append(list, veml6075.Kind(), ccs811.Kind())
+	list = append(list, veml6075.Kind(), ccs811.Kind(), ens160.Kind())
 	list = append(list, veml7700.Kind())
 	list = append(list, tsl2591.Kind())
 	list = append(list, tsl2561.Kind())

@@ -37,6 +37,7 @@ func all() []chip {
 		{"scd4x", newSCD4x},
 		{"scd30", newSCD30},
 		{"ccs811", newCCS811},
+		{"ens160", newENS160},
 		{"sgp30", newSGP30},
 		{"sgp40", newSGP40},
 		{"bme680", newBME680},
