@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"pinhole/sensors/aht20"
+	"pinhole/sensors/as3935"
 	"pinhole/sensors/bme280"
 	"pinhole/sensors/bme680"
 	"pinhole/sensors/bmp180"
@@ -53,7 +54,7 @@ func Kinds() []kind.Kind {
 	list = append(list, hwmon.Kind(), onewire.Kind(), thermal.Kind(), pipower.Kind())
 	list = append(list, bmp180.Kind())
 	list = append(list, bmp388.Kind())
-	list = append(list, veml6075.Kind(), ccs811.Kind(), ens160.Kind())
+	list = append(list, veml6075.Kind(), ccs811.Kind(), ens160.Kind(), as3935.Kind())
 	list = append(list, veml7700.Kind())
 	list = append(list, tsl2591.Kind())
 	list = append(list, tsl2561.Kind())

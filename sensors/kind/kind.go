@@ -81,7 +81,7 @@ const (
 	Bool                 // bool
 	Duration             // time.Duration, written with its unit
 	Enum                 // string, one of Key.Enum
-	Address              // int64, an I2C address 0x08 to 0x77, written in hex
+	Address              // int64, an I2C address 0x08 to 0x77 or one of Key.Enum, written in hex
 	Pin                  // string: GPIO17, or CHIPLABEL:OFFSET
 	File                 // string: a path, made absolute against the configuration's folder
 	Map                  // Params, checked against Key.Keys

@@ -38,6 +38,7 @@ func all() []chip {
 		{"scd30", newSCD30},
 		{"ccs811", newCCS811},
 		{"ens160", newENS160},
+		{"as3935", newAS3935},
 		{"sgp30", newSGP30},
 		{"sgp40", newSGP40},
 		{"bme680", newBME680},

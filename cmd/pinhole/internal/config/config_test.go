@@ -106,7 +106,7 @@ sensors:
       - heartbeat: 10m
   - {name: door, kind: gpio, pin: GPIO17, debounce: 0}
   - {name: m, kind: mock, quantity: count, signal: {shape: counter}, faults: {every: 3}}
-  - {name: r, kind: register, file: chip.txt, fields: [{at: 0x10}, {at: 2, scale: 1e-3}], chip: 0x41}
+  - {name: r, kind: register, file: chip.txt, fields: [{at: 0x10}, {at: 2, scale: 1e-3}], chip: 0x41, low: 0x03}
 publisher:
   broker: wss://broker.example/mqtt?x=1
   client_id: "${SET}-{device}"
@@ -165,7 +165,7 @@ log: {level: debug, format: json}
 			},
 			{
 				Name: "r", Kind: kinds[4], Every: 10 * time.Second,
-				Params: kind.Params{"file": "/srv/pinhole/chip.txt", "chip": int64(0x41), "fields": []any{
+				Params: kind.Params{"file": "/srv/pinhole/chip.txt", "chip": int64(0x41), "low": int64(0x03), "fields": []any{
 					kind.Params{"at": int64(16), "scale": 1.0}, kind.Params{"at": int64(2), "scale": 0.001},
 				}},
 			},

@@ -128,11 +128,11 @@ func (v value) address(k kind.Key) int64 {
 	}
 	switch {
 	case !hex:
-		if m, err := strconv.ParseUint(s, 16, 16); err == nil && m >= lowAddress && m <= highAddress && allowed(m) {
+		if m, err := strconv.ParseUint(s, 16, 16); err == nil && (m >= lowAddress && m <= highAddress || len(k.Enum) > 0) && allowed(m) {
 			hint = fmt.Sprintf("did you mean 0x%02x? I2C addresses are written in hex", m)
 		}
 		v.problem("must be an I2C address, but is "+v.what(), hint)
-	case n < lowAddress || n > highAddress:
+	case (n < lowAddress || n > highAddress) && (len(k.Enum) == 0 || !allowed(n)): // a few parts have one that others may not
 		v.problem(s+" is no address that a part can have", hint)
 	case !allowed(n):
 		v.problem("this kind has no part at "+s, hint)

@@ -58,6 +58,7 @@ func testKinds() []kind.Kind {
 				}}},
 				{Name: "chip", Type: kind.Address, Enum: []string{"0x40", "0x41"}},
 				{Name: "other", Type: kind.Address},
+				{Name: "low", Type: kind.Address, Enum: []string{"0x03"}},
 			},
 		},
 	}
