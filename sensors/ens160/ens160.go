@@ -51,6 +51,7 @@ type Dev struct {
 
 	// Made once, so that waiting costs nothing.
 	notYet, warms, starts *sensors.Error
+	why                   *sensors.Error // what was last said of the data, for as long as there are no new ones
 
 	w   [2]byte
 	r   [6]byte
@@ -70,6 +71,7 @@ func open(ctx context.Context, b kind.Board, p kind.Params) (any, error) {
 	d.warms = part.Errorf(sensors.Warmup, step, "the part warms up, for 3 minutes after each start")
 	d.starts = part.Errorf(sensors.Warmup, step, "the part starts up, for the first hour of its life")
 	d.starts.Hint = "it forgets that hour unless it is followed by a day without a break"
+	d.why = d.notYet
 	if err := d.start(ctx); err != nil {
 		return nil, err
 	}
@@ -114,6 +116,7 @@ func (d *Dev) start(ctx context.Context) error {
 		if mode != standard {
 			return d.part.Errorf(sensors.IO, "set mode", "the part holds 0x%02x in place of 0x%02x", mode, standard)
 		}
+		d.why = d.warms
 	}
 	d.newer.Set(period)
 	d.late.Set(overdue)
@@ -139,7 +142,7 @@ func (d *Dev) sense(ctx context.Context) ([]sensors.Measurement, error) {
 		}
 	}
 	if !d.newer.Rang() {
-		return nil, d.notYet
+		return nil, d.why
 	}
 	const step = "read status"
 	if err := d.read(ctx, step, regStatus, d.r[:1]); err != nil {
@@ -153,7 +156,7 @@ func (d *Dev) sense(ctx context.Context) ([]sensors.Measurement, error) {
 		if d.late.Rang() {
 			return nil, d.part.Errorf(sensors.Timeout, step, "there were no new data for %v", overdue)
 		}
-		return nil, d.notYet
+		return nil, d.why
 	}
 	if err := d.data(ctx, d.r[0]&steady); err != nil {
 		return nil, err
@@ -165,13 +168,16 @@ func (d *Dev) sense(ctx context.Context) ([]sensors.Measurement, error) {
 	}
 	d.newer.Set(period)
 	d.late.Set(overdue)
+	d.why = d.notYet
 	switch d.was[0] & validity {
 	case valid:
 		return d.convert(d.was[1], uint16(d.was[2])|uint16(d.was[3])<<8, uint16(d.was[4])|uint16(d.was[5])<<8)
 	case warming:
-		return nil, d.warms
+		d.why = d.warms
+		return nil, d.why
 	case starting:
-		return nil, d.starts
+		d.why = d.starts
+		return nil, d.why
 	}
 	return nil, d.part.Errorf(sensors.Range, "read data", "the part says that they are invalid")
 }

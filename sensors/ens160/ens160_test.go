@@ -105,6 +105,7 @@ func TestStatus(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			m := new(memory)
 			copy(m.Mem[0:], []byte{0x60, 0x01})
+			m.Mem[0x10] = 2 // it measures already
 			copy(m.Mem[0x20:], tt.data)
 			board := sim.New(sim.Options{})
 			board.Plug("1", 0x53, "scripted", m)
