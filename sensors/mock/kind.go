@@ -5,6 +5,7 @@ import (
 
 	"pinhole/sensors"
 	"pinhole/sensors/kind"
+	"pinhole/sensors/signal"
 )
 
 // The ways to fail.
@@ -52,11 +53,11 @@ func Kind() kind.Kind {
 func signalKeys() []kind.Key {
 	return []kind.Key{
 		{Name: "shape", Type: kind.Enum, Help: "sine unless given; square for a boolean quantity",
-			Enum: []string{constant, sine, ramp, square, walk, counter}},
+			Enum: []string{signal.Constant, signal.Sine, signal.Ramp, signal.Square, signal.Walk, counter}},
 		{Name: "value", Type: kind.Float, Help: "of constant, in the quantity's unit; 20 unless given, 1 for a boolean quantity"},
 		{Name: "min", Type: kind.Float, Help: "lowest value of sine, ramp, square and walk; 15 unless given"},
 		{Name: "max", Type: kind.Float, Help: "highest value of them; 25 unless given"},
-		{Name: "period", Type: kind.Duration, Help: "of sine, ramp and square", Default: defaultPeriod, Min: new(0.001)},
+		{Name: "period", Type: kind.Duration, Help: "of sine, ramp and square", Default: signal.DefaultPeriod, Min: new(0.001)},
 		{Name: "step", Type: kind.Float, Help: "longest step of walk, up or down; a fiftieth of max - min unless given", Min: new(0.0)},
 		{Name: "seed", Type: kind.Int, Help: "of walk: equal seeds walk equal ways", Default: int64(1)},
 	}
@@ -81,21 +82,21 @@ func bus(p kind.Params) string {
 
 // check finds what the keys' own rules do not.
 func check(p kind.Params) []kind.Problem {
-	q, s := quantity(p), newSignal(p)
+	q, s := quantity(p), newCourse(p)
 	keys := p.Map("signal")
 	switch {
-	case q.Boolean() && s.shape != constant && s.shape != square:
-		message := fmt.Sprintf("%s is true or false and cannot be a %s", q, s.shape)
+	case q.Boolean() && s.Shape != signal.Constant && s.Shape != signal.Square:
+		message := fmt.Sprintf("%s is true or false and cannot be a %s", q, s.Shape)
 		return []kind.Problem{{Key: "signal.shape", Message: message, Hint: "use square or constant"}}
-	case q.Boolean() && s.value != 0 && s.value != 1:
-		message := fmt.Sprintf("is %v, but %s is true or false", s.value, q)
+	case q.Boolean() && s.Value != 0 && s.Value != 1:
+		message := fmt.Sprintf("is %v, but %s is true or false", s.Value, q)
 		return []kind.Problem{{Key: "signal.value", Message: message, Hint: "use 1 for true or 0 for false"}}
-	case s.min >= s.max:
+	case s.Min >= s.Max:
 		key := "signal.min"
 		if !keys.Has("min") {
 			key = "signal.max"
 		}
-		return []kind.Problem{{Key: key, Message: fmt.Sprintf("min is %v and max is %v", s.min, s.max), Hint: "min must be below max"}}
+		return []kind.Problem{{Key: key, Message: fmt.Sprintf("min is %v and max is %v", s.Min, s.Max), Hint: "min must be below max"}}
 	}
 	return nil
 }

@@ -17,7 +17,7 @@ import (
 
 // mock is one opened sensor. It implements sensors.Sensor and allocates nothing per reading.
 type mock struct {
-	signal signal
+	course course
 	start  time.Time
 	list   [1]sensors.Measurement
 
@@ -29,7 +29,7 @@ type mock struct {
 
 // open is the kind's Open.
 func open(_ context.Context, _ kind.Board, p kind.Params) (any, error) {
-	m := &mock{signal: newSignal(p), start: time.Now()}
+	m := &mock{course: newCourse(p), start: time.Now()}
 	m.list[0].Quantity = quantity(p)
 	faults := p.Map("faults")
 	m.every, m.hang = uint64(faults.Int("every")), faults.String("kind") == hang
@@ -53,7 +53,7 @@ func (m *mock) Sense(ctx context.Context) ([]sensors.Measurement, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, &sensors.Error{Class: sensors.Timeout, Op: "mock", Err: err}
 	}
-	m.list[0].Value = m.signal.at(time.Since(m.start), m.good)
+	m.list[0].Value = m.course.at(time.Since(m.start), m.good)
 	m.good++
 	return m.list[:], nil
 }

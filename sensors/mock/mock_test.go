@@ -10,6 +10,7 @@ import (
 
 	"pinhole/sensors"
 	"pinhole/sensors/kind"
+	"pinhole/sensors/signal"
 )
 
 // opened opens a mock with these keys, defaults filled in as the configuration does.
@@ -202,7 +203,7 @@ func TestQuantities(t *testing.T) {
 }
 
 func TestAllocations(t *testing.T) {
-	for _, shape := range []string{constant, sine, ramp, square, walk, counter} {
+	for _, shape := range []string{signal.Constant, signal.Sine, signal.Ramp, signal.Square, signal.Walk, counter} {
 		s := opened(t, keys{"signal": keys{"shape": shape}, "faults": keys{"every": int64(3)}})
 		ctx := t.Context()
 		if n := testing.AllocsPerRun(100, func() { s.Sense(ctx) }); n != 0 {

@@ -1,45 +1,25 @@
 package mock
 
 import (
-	"math"
 	"math/rand/v2"
 	"time"
 
 	"pinhole/sensors"
 	"pinhole/sensors/kind"
+	"pinhole/sensors/signal"
 )
 
-// The shapes.
-const (
-	constant = "constant"
-	sine     = "sine"
-	ramp     = "ramp"
-	square   = "square"
-	walk     = "walk"
-	counter  = "counter"
-)
+// counter is a shape that only a mock has.
+const counter = "counter"
 
-// The defaults of numeric quantities: a mild day.
-const (
-	defaultValue  = 20
-	defaultMin    = 15
-	defaultMax    = 25
-	defaultPeriod = time.Minute
-)
-
-// signal computes values.
-type signal struct {
-	shape    string
-	boolean  bool
-	value    float64 // constant
-	min, max float64
-	period   time.Duration
-	step     float64    // walk: the longest, either way
-	random   *rand.Rand // walk
-	place    float64    // walk: where it is
+// course computes values: those of a signal, or for walk and counter by the number of readings.
+type course struct {
+	signal.Signal
+	random *rand.Rand // walk
+	place  float64    // walk: where it is
 }
 
-func newSignal(p kind.Params) signal {
+func newCourse(p kind.Params) course {
 	keys := p.Map("signal")
 	or := func(key string, v float64) float64 {
 		if keys.Has(key) {
@@ -47,17 +27,18 @@ func newSignal(p kind.Params) signal {
 		}
 		return v
 	}
-	s := signal{shape: shape(p), boolean: quantity(p).Boolean(), period: keys.Duration("period")}
-	if s.boolean {
-		s.value, s.min, s.max = or("value", 1), 0, 1
+	s := course{Signal: signal.Signal{Shape: shape(p), Period: keys.Duration("period")}}
+	if quantity(p).Boolean() {
+		s.Value, s.Min, s.Max = or("value", 1), 0, 1
 	} else {
-		s.value, s.min, s.max = or("value", defaultValue), or("min", defaultMin), or("max", defaultMax)
+		s.Value = or("value", signal.DefaultValue)
+		s.Min, s.Max = or("min", signal.DefaultMin), or("max", signal.DefaultMax)
 	}
-	if s.period <= 0 {
-		s.period = defaultPeriod
+	if s.Period <= 0 {
+		s.Period = signal.DefaultPeriod
 	}
-	s.step = or("step", (s.max-s.min)/50)
-	s.place = s.min + (s.max-s.min)/2
+	s.Step = or("step", (s.Max-s.Min)/50)
+	s.place = s.Min + (s.Max-s.Min)/2
 	s.random = rand.New(rand.NewPCG(uint64(keys.Int("seed")), 0))
 	return s
 }
@@ -68,9 +49,9 @@ func shape(p kind.Params) string {
 	case s != "":
 		return s
 	case quantity(p).Boolean():
-		return square
+		return signal.Square
 	}
-	return sine
+	return signal.Sine
 }
 
 // quantity is the configured quantity.
@@ -82,40 +63,20 @@ func quantity(p kind.Params) sensors.Quantity {
 }
 
 // at returns the value at a time after the start, good readings having been taken before.
-func (s *signal) at(t time.Duration, good uint64) float64 {
-	phase := float64(t%s.period) / float64(s.period)
-	var v float64
-	switch s.shape {
+func (s *course) at(t time.Duration, good uint64) float64 {
+	switch s.Shape {
 	case counter:
 		return float64(good)
-	case sine:
-		v = s.min + (s.max-s.min)*(1+math.Sin(2*math.Pi*phase))/2
-	case ramp:
-		v = s.min + (s.max-s.min)*phase
-	case square:
-		v = s.min
-		if phase < 0.5 {
-			v = s.max
+	case signal.Walk:
+		v := s.place
+		s.place += s.Step * (2*s.random.Float64() - 1)
+		if s.place > s.Max { // it bounces off its bounds
+			s.place = max(2*s.Max-s.place, s.Min)
 		}
-	case walk:
-		v = s.place
-		s.place += s.step * (2*s.random.Float64() - 1)
-		if s.place > s.max { // it bounces off its bounds
-			s.place = max(2*s.max-s.place, s.min)
+		if s.place < s.Min {
+			s.place = min(2*s.Min-s.place, s.Max)
 		}
-		if s.place < s.min {
-			s.place = min(2*s.min-s.place, s.max)
-		}
-	default:
-		v = s.value
+		return signal.Tidy(v)
 	}
-	return tidy(v)
-}
-
-// tidy rounds to six decimals: what is computed is no more exact than what a part measures. Beyond 1e9 there is nothing to round.
-func tidy(v float64) float64 {
-	if math.Abs(v) >= 1e9 {
-		return v
-	}
-	return math.Round(v*1e6) / 1e6
+	return s.At(t)
 }
