@@ -18,8 +18,8 @@ import (
 
 // Options is how a board is made. The zero value is a board that anybody can use.
 type Options struct {
-	Seed  uint64           // another seed, another place on earth; only if World is nil
-	World World            // the physical truth; nil: Weather
+	Seed  uint64           // of the weather, until Play; another seed, another place on earth
+	World World            // the physical truth, whatever Play says; nil: the weather
 	Now   func() time.Time // nil: time.Now. Must run as fast as package time, which does the waiting
 	Mono  func() int64     // reads CLOCK_MONOTONIC, for the stamps of edges; nil: edges carry none
 	State string           // what State returns
@@ -28,7 +28,7 @@ type Options struct {
 // Board is a simulated Raspberry Pi. It is safe for concurrent use.
 type Board struct {
 	opts  Options
-	world World
+	world stage // what the parts feel
 	start time.Time
 
 	tree    sync.Mutex // the files
@@ -43,6 +43,7 @@ type Board struct {
 	pins    map[string]*pin
 	selects map[string]*chipSelect
 	ports   map[string]*port
+	mishaps []*running
 }
 
 var _ kind.Board = (*Board)(nil)
@@ -52,12 +53,13 @@ func New(o Options) *Board {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	b := &Board{opts: o, world: o.World, start: o.Now(), buses: map[string]*bus{}, pins: map[string]*pin{},
+	b := &Board{opts: o, start: o.Now(), buses: map[string]*bus{}, pins: map[string]*pin{},
 		selects: map[string]*chipSelect{}, ports: map[string]*port{},
 		spoilt: map[string]func(string) (string, bool){}, slaves: []string{"28-00000a1b2c3d", "28-00000a1b2c3e"}}
-	if b.world == nil {
-		b.world = Weather(o.Seed)
+	if o.World != nil {
+		b.world.set(o.World)
 	}
+	b.Play(Script{Seed: o.Seed})
 	return b
 }
 
@@ -88,10 +90,10 @@ func (b *Board) Attach(kindName string, p kind.Params) error {
 }
 
 func (b *Board) attachChip(c chip, p kind.Params) error {
-	number, addr := kind.I2CNumber(p), uint16(p.Int("address"))
-	place := fmt.Sprintf("i2c-%s/0x%02x", number, addr)
-	bus := b.bus(number)
-	env := Env{World: b.world, Place: place, Variant: variant(place), Address: addr, Params: p}
+	site, _ := SiteOf(c.kind, p)
+	addr, place := site.Address, site.place()
+	bus := b.bus(site.Bus)
+	env := Env{World: &b.world, Place: place, Variant: variant(place), Address: addr, Params: p}
 	if there := bus.at(addr); there != nil {
 		if there.kind != c.kind {
 			return fmt.Errorf("simulated board: %s at %s: a %s is there already", c.kind, place, there.kind)
@@ -106,12 +108,12 @@ func (b *Board) attachChip(c chip, p kind.Params) error {
 		}
 		made := old.join(env, more)
 		made.Power(b.start.Add(-bootedBefore))
-		bus.plug(addr, &socket{kind: c.kind, chip: made})
+		bus.plug(addr, &socket{kind: c.kind, chip: made, env: env})
 		return nil
 	}
 	made := c.make(env)
 	made.Power(b.start.Add(-bootedBefore)) // it has been on since the board was
-	bus.plug(addr, &socket{kind: c.kind, chip: made})
+	bus.plug(addr, &socket{kind: c.kind, chip: made, env: env})
 	return nil
 }
 
@@ -180,6 +182,7 @@ func (b *Board) bus(name string) *bus {
 	defer b.mu.Unlock()
 	if b.buses[name] == nil {
 		b.buses[name] = newBus(name, b.opts.Now)
+		b.buses[name].plight.list = on(b.mishaps, I2C, name)
 	}
 	return b.buses[name]
 }
@@ -198,20 +201,36 @@ func (b *Board) Root() string {
 // State returns Options.State.
 func (b *Board) State() string { return b.opts.State }
 
-// Run keeps the files below Root moving, once a second, until ctx ends. While nobody has asked for Root there are none.
+// Run keeps the files below Root moving, once a second and when something goes wrong with them, until ctx ends. While nobody has asked
+// for Root there are none.
 func (b *Board) Run(ctx context.Context) error {
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
+	timer := time.NewTimer(b.pause())
+	defer timer.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-tick.C:
+		case <-timer.C:
 			if err := b.refreshIfMade(); err != nil {
 				return err
 			}
+			timer.Reset(b.pause())
 		}
 	}
+}
+
+// pause is how long the files stay as they are.
+func (b *Board) pause() time.Duration {
+	now := b.opts.Now()
+	d := time.Second - now.Sub(b.start)%time.Second
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, r := range b.mishaps {
+		if _, _, _, _, until := r.now(now); r.Site.Medium == File && !until.IsZero() {
+			d = min(d, until.Sub(now))
+		}
+	}
+	return max(d, 10*time.Millisecond)
 }
 
 // Refresh writes the files below Root as they are now.
@@ -241,8 +260,9 @@ func (b *Board) refresh() error {
 	return b.write(b.files(b.opts.Now()))
 }
 
-// Close removes the files.
+// Close lets go what hangs, and removes the files.
 func (b *Board) Close() error {
+	b.release()
 	b.tree.Lock()
 	defer b.tree.Unlock()
 	if b.root == "" {

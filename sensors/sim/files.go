@@ -35,7 +35,7 @@ func (b *Board) spoil(f file) (text string, there bool) {
 			return how(f.text)
 		}
 	}
-	return f.text, true
+	return b.mishap(f, b.opts.Now())
 }
 
 // write makes the files below root as listed.

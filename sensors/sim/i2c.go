@@ -64,6 +64,7 @@ type Idler interface{ Idle(now time.Time) bool }
 type socket struct {
 	kind string
 	chip Chip
+	env  Env // of what Attach put there
 }
 
 // bus is a simulated I2C bus, or one channel of a multiplexer on it. The slot makes transfers wait for each other and, unlike a mutex,
@@ -78,7 +79,8 @@ type bus struct {
 	sockets map[uint16]*socket
 	fault   func(Transfer) Fault
 	count   int
-	freed   chan struct{} // closed by inject
+	plight  plight
+	freed   chan struct{} // closed when what hangs is let go
 }
 
 func newBus(number string, now func() time.Time) *bus {
@@ -109,6 +111,19 @@ func (b *bus) inject(f func(Transfer) Fault) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.fault, b.count = f, 0
+	b.letGo()
+}
+
+// play has mishaps happen from now on.
+func (b *bus) play(list []*running) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.plight.set(list)
+	b.letGo()
+}
+
+// letGo frees the transfers that hang.
+func (b *bus) letGo() {
 	close(b.freed)
 	b.freed = make(chan struct{})
 }
@@ -121,18 +136,36 @@ func (b *bus) SetSpeed(physic.Frequency) error {
 	return errors.New("i2c-" + b.number + ": the speed is fixed")
 }
 
-// decide asks for the fault of the next transfer. freed is closed when a hanging one may go on.
-func (b *bus) decide(addr uint16, w, r []byte) (fault Fault, freed chan struct{}) {
+// decide asks what becomes of the next transfer. freed is closed when a hanging one may go on.
+func (b *bus) decide(addr uint16, w, r []byte) (l lot, freed chan struct{}) {
 	b.mu.Lock()
 	f, t := b.fault, Transfer{N: b.count, Addr: addr, W: len(w), R: len(r)}
 	b.count++
 	b.mu.Unlock()
 	if f != nil {
-		fault = f(t) // without the lock: it may pull a chip
+		l.Fault = f(t) // without the lock: it may pull a chip
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return fault, b.freed
+	now := b.now()
+	b.plight.feel(b, now)
+	if l.Trouble == None {
+		l = b.plight.decide(addr, now)
+	}
+	return l, b.freed
+}
+
+// answering returns who answers at an address; nil if nobody does.
+func (b *bus) answering(addr uint16) Chip {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	s := b.sockets[addr]
+	if s == nil {
+		return nil
+	}
+	who, _ := b.plight.present(s.chip, addr, b.now())
+	c, _ := who.(Chip)
+	return c
 }
 
 // Tx makes one transfer. It reaches the bus and every channel that a multiplexer on it connects; all chips there that have the
@@ -142,22 +175,24 @@ func (b *bus) Tx(addr uint16, w, r []byte) error {
 	defer func() { <-b.slot }()
 
 	fault, freed := b.decide(addr, w, r)
-	first := b.at(addr)
-	var more []*socket
-	if first == nil || !switches(first.chip) {
+	first := b.answering(addr)
+	var more []Chip
+	if first == nil || !switches(first) {
 		for _, c := range b.connected() {
-			if fault.Trouble == None {
-				fault, freed = c.decide(addr, w, r)
+			if l, f := c.decide(addr, w, r); fault.Trouble == None {
+				l.delay = max(l.delay, fault.delay)
+				fault, freed = l, f
 			}
-			switch s := c.at(addr); {
-			case s == nil:
+			switch chip := c.answering(addr); {
+			case chip == nil:
 			case first == nil:
-				first = s
+				first = chip
 			default:
-				more = append(more, s)
+				more = append(more, chip)
 			}
 		}
 	}
+	time.Sleep(fault.delay)
 	switch fault.Trouble {
 	case NAK:
 		first, more = nil, nil
@@ -167,7 +202,7 @@ func (b *bus) Tx(addr uint16, w, r []byte) error {
 	case Lost:
 		return kind.I2CError(addr, syscall.EAGAIN)
 	case Hang:
-		<-freed
+		hang(freed, fault.free, b.now())
 		return kind.I2CError(addr, syscall.ETIMEDOUT)
 	case Ones, Zeros:
 		for i := range r {
@@ -179,7 +214,7 @@ func (b *bus) Tx(addr uint16, w, r []byte) error {
 		return nil
 	case FlipWrite:
 		w = append([]byte(nil), w...)
-		flip(w, fault)
+		flip(w, fault.Fault)
 	}
 	if !answer(b.now(), first, more, w, r) {
 		return kind.I2CError(addr, syscall.EREMOTEIO)
@@ -188,17 +223,17 @@ func (b *bus) Tx(addr uint16, w, r []byte) error {
 	case fault.Trouble == Broken:
 		return kind.I2CError(addr, syscall.EIO)
 	case fault.Trouble == Flip:
-		flip(r, fault)
+		flip(r, fault.Fault)
 	}
 	return nil
 }
 
 // answer has every chip take the transfer. Where several drive the line, a zero wins.
-func answer(now time.Time, first *socket, more []*socket, w, r []byte) bool {
-	ack := first != nil && first.chip.Tx(now, w, r)
-	for _, s := range more {
+func answer(now time.Time, first Chip, more []Chip, w, r []byte) bool {
+	ack := first != nil && first.Tx(now, w, r)
+	for _, c := range more {
 		own := make([]byte, len(r))
-		if !s.chip.Tx(now, w, own) {
+		if !c.Tx(now, w, own) {
 			continue
 		}
 		for i := range own {
@@ -210,6 +245,20 @@ func answer(now time.Time, first *socket, more []*socket, w, r []byte) bool {
 		ack = true
 	}
 	return ack
+}
+
+// hang waits until it is let go, or until free unless that is the zero time.
+func hang(freed <-chan struct{}, free, now time.Time) {
+	if free.IsZero() {
+		<-freed
+		return
+	}
+	timer := time.NewTimer(free.Sub(now))
+	defer timer.Stop()
+	select {
+	case <-freed:
+	case <-timer.C:
+	}
 }
 
 func flip(p []byte, f Fault) {

@@ -81,15 +81,23 @@ func (b *Board) iioFiles(now time.Time) []file {
 
 // w1Files is a 1-Wire bus with the DS18B20 on it.
 func (b *Board) w1Files(now time.Time) []file {
-	const master = "sys/devices/w1_bus_master1/"
+	const master = w1Master + "/"
+	plugged := slices.DeleteFunc(slices.Clone(b.slaves), func(id string) bool {
+		_, there := b.mishap(file{path: master + id}, now)
+		return !there
+	})
+	slaves := "not found.\n" // as the kernel says it
+	if len(plugged) > 0 {
+		slaves = strings.Join(plugged, "\n") + "\n"
+	}
 	list := []file{
-		{master + "w1_master_slaves", strings.Join(b.slaves, "\n") + "\n"},
-		{master + "w1_master_slave_count", fmt.Sprintf("%d\n", len(b.slaves))},
+		{master + "w1_master_slaves", slaves},
+		{master + "w1_master_slave_count", fmt.Sprintf("%d\n", len(plugged))},
 		{master + "therm_bulk_read", "0\n"},
 		{"sys/bus/w1/devices/w1_bus_master1", LinkTo + "../../../devices/w1_bus_master1"},
 	}
 	for _, id := range b.slaves {
-		pad := scratchpad(b.world.Value(sensors.Temperature, "w1-1/"+id, now))
+		pad := scratchpad(b.world.Value(sensors.Temperature, w1Place+id, now))
 		sum := crc8Dallas(pad[:8])
 		t := int(int16(uint16(pad[0])|uint16(pad[1])<<8)) * 1000 / 16
 		list = append(list,
@@ -98,7 +106,7 @@ func (b *Board) w1Files(now time.Time) []file {
 			file{master + id + "/resolution", "12\n"},
 			file{master + id + "/ext_power", "1\n"},
 			file{master + id + "/features", "0\n"},
-			file{"sys/bus/w1/devices/" + id, LinkTo + "../../../devices/w1_bus_master1/" + id},
+			file{w1Devices + id, LinkTo + "../../../devices/w1_bus_master1/" + id},
 		)
 	}
 	return list

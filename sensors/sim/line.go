@@ -19,6 +19,7 @@ const lineBuffer = 1024
 // pin is a place where a line ends: its level comes from the world (what Attach wired), from Drive, or from its pull.
 type pin struct {
 	name string
+	key  string // the same for all names of a line
 	now  func() time.Time
 	mono func() int64
 
@@ -28,6 +29,8 @@ type pin struct {
 	line  *line                                           // nil: not requested
 	out   *output                                         // likewise; a pin is one or the other
 	drive func(at time.Time, high bool)                   // of what is wired to an output; nil: nothing
+
+	mishaps []*running
 }
 
 // line is a requested pin. Its fields are guarded by the pin's mutex.
@@ -35,6 +38,7 @@ type line struct {
 	pin   *pin
 	opts  kind.LineOptions
 	fail  error
+	pulls int64         // how often its chip had been unplugged when it was requested
 	wake  chan struct{} // something changed: one token is enough
 	clock time.Time     // everything before has been looked at
 
@@ -48,20 +52,28 @@ type line struct {
 }
 
 func (b *Board) pin(name string) (*pin, error) {
+	if _, _, err := kind.ParsePin(name); err != nil {
+		return nil, &sensors.Error{Class: sensors.Absent, Op: "simulated board", Err: err}
+	}
+	key := pinKey(name)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.pins[key] == nil {
+		b.pins[key] = &pin{name: name, key: key, now: b.opts.Now, mono: b.opts.Mono, mishaps: onPin(b.mishaps, key)}
+	}
+	return b.pins[key], nil
+}
+
+// pinKey is the same for all names of a line; "" for none.
+func pinKey(name string) string {
 	label, offset, err := kind.ParsePin(name)
 	if err != nil {
-		return nil, &sensors.Error{Class: sensors.Absent, Op: "simulated board", Err: err}
+		return ""
 	}
 	if label == "" {
 		label = header
 	}
-	key := fmt.Sprintf("%s:%d", label, offset)
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.pins[key] == nil {
-		b.pins[key] = &pin{name: name, now: b.opts.Now, mono: b.opts.Mono}
-	}
-	return b.pins[key], nil
+	return fmt.Sprintf("%s:%d", label, offset)
 }
 
 // wire connects what a sensor of kind gpio measures: a contact goes to ground, or to the supply where the line is pulled down;
@@ -76,7 +88,7 @@ func (b *Board) wire(p kind.Params) error {
 	if q == sensors.Contact {
 		invert = p.String("pull") != string(kind.PullDown)
 	}
-	world, place := b.world, p.String("pin")
+	world, place := &b.world, p.String("pin")
 	pin.connect(func(at time.Time) (bool, time.Time) {
 		on, until := world.Switch(q, place, at)
 		return on != invert, until
@@ -133,7 +145,11 @@ func (b *Board) Line(name string, o kind.LineOptions) (kind.Line, error) {
 	}
 	pin.pull = o.Pull == kind.PullUp
 	now := pin.now()
-	l := &line{pin: pin, opts: o, wake: make(chan struct{}, 1), clock: now, since: now}
+	pulls, gone := pin.pulled(now)
+	if gone {
+		return nil, errPulled(name)
+	}
+	l := &line{pin: pin, opts: o, wake: make(chan struct{}, 1), clock: now, since: now, pulls: pulls}
 	level, until := pin.read(now)
 	l.stable, l.candidate, l.until = level, level, until
 	pin.line = l
@@ -156,12 +172,18 @@ func (p *pin) held(name string) error {
 
 // read tells the electrical level.
 func (p *pin) read(at time.Time) (high bool, until time.Time) {
-	if p.level == nil {
-		return p.pull, at.Add(24 * time.Hour)
+	high, until = p.pull, at.Add(24*time.Hour)
+	if p.level != nil {
+		if high, until = p.level(at); !until.After(at) {
+			until = at.Add(time.Millisecond) // a world that gives no time is looked at again soon
+		}
 	}
-	high, until = p.level(at)
-	if !until.After(at) {
-		until = at.Add(time.Millisecond) // a world that gives no time is looked at again soon
+	level, held, end := p.forced(at)
+	if held {
+		high, until = level, at.Add(24*time.Hour)
+	}
+	if !end.IsZero() && end.Before(until) {
+		until = end
 	}
 	return high, until
 }
@@ -211,6 +233,9 @@ func (l *line) settle(at time.Time) {
 		l.drop--
 		return
 	}
+	if l.pin.losing(at) {
+		return
+	}
 	e := kind.Event{Rising: rising, Seq: l.seq}
 	if l.pin.mono != nil {
 		e.Mono = l.pin.mono() - int64(l.pin.now().Sub(l.since.Add(l.opts.Debounce)))
@@ -248,6 +273,17 @@ func (l *line) closed() error {
 	return &sensors.Error{Class: sensors.IO, Op: "line " + l.pin.name, Err: context.Canceled}
 }
 
+// broken is what every call of the line says: once its chip was unplugged, a line is dead, even if the chip comes back.
+func (l *line) broken(now time.Time) error {
+	if l.fail != nil {
+		return l.fail
+	}
+	if pulls, gone := l.pin.pulled(now); gone || pulls != l.pulls {
+		return errPulled(l.pin.name)
+	}
+	return nil
+}
+
 // Read tells the level as the options see it, after debouncing.
 func (l *line) Read() (bool, error) {
 	l.pin.mu.Lock()
@@ -255,10 +291,11 @@ func (l *line) Read() (bool, error) {
 	if l.pin.line != l {
 		return false, l.closed()
 	}
-	if l.fail != nil {
-		return false, l.fail
+	now := l.pin.now()
+	if err := l.broken(now); err != nil {
+		return false, err
 	}
-	l.advance(l.pin.now())
+	l.advance(now)
 	return l.stable != l.opts.ActiveLow, nil
 }
 
@@ -273,7 +310,8 @@ func (l *line) Events(ctx context.Context, f func(kind.Event)) error {
 			l.pin.mu.Unlock()
 			return l.closed()
 		}
-		fail, now := l.fail, l.pin.now()
+		now := l.pin.now()
+		fail := l.broken(now)
 		next := l.advance(now)
 		taken, l.queue = append(taken[:0], l.queue...), l.queue[:0]
 		l.pin.mu.Unlock()

@@ -35,14 +35,16 @@ type chipSelect struct {
 	now    func() time.Time
 	slot   chan struct{}
 
-	mu    sync.Mutex
-	kind  string
-	chip  SPIChip // nil: nobody is there
-	fault func(Transfer) Fault
-	count int
-	freed chan struct{} // closed by inject
-	users int
-	mode  int // of the users
+	mu     sync.Mutex
+	kind   string
+	chip   SPIChip // nil: nobody is there
+	env    Env     // of what Attach put there
+	fault  func(Transfer) Fault
+	count  int
+	plight plight
+	freed  chan struct{} // closed when what hangs is let go
+	users  int
+	mode   int // of the users
 }
 
 // SPI returns a handle for the part behind a chip select. Every device exists.
@@ -93,6 +95,7 @@ func (b *Board) chipSelect(device string) *chipSelect {
 	defer b.mu.Unlock()
 	if b.selects[device] == nil {
 		b.selects[device] = &chipSelect{device: device, now: b.opts.Now, slot: make(chan struct{}, 1), freed: make(chan struct{})}
+		b.selects[device].plight.list = on(b.mishaps, SPI, device)
 	}
 	return b.selects[device]
 }
@@ -108,7 +111,8 @@ func (b *Board) attachSPI(kindName, device string, p kind.Params) error {
 		}
 		return nil
 	}
-	c := NewSPIChip(kindName, Env{World: b.world, Place: place, Variant: variant(place), Params: p})
+	s.env = Env{World: &b.world, Place: place, Variant: variant(place), Params: p}
+	c := NewSPIChip(kindName, s.env)
 	c.Power(b.start.Add(-bootedBefore))
 	s.kind, s.chip = kindName, c
 	return nil
@@ -118,8 +122,38 @@ func (c *chipSelect) inject(f func(Transfer) Fault) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.fault, c.count = f, 0
+	c.letGo()
+}
+
+// play has mishaps happen from now on.
+func (c *chipSelect) play(list []*running) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.plight.set(list)
+	c.letGo()
+}
+
+// letGo frees a transfer that hangs.
+func (c *chipSelect) letGo() {
 	close(c.freed)
 	c.freed = make(chan struct{})
+}
+
+// touched implements parts.
+func (c *chipSelect) touched(*running) []powered {
+	if c.chip == nil {
+		return nil
+	}
+	return []powered{c.chip}
+}
+
+// another implements parts.
+func (c *chipSelect) another(r *running) powered {
+	name, env := c.env.successor(c.kind, r.With)
+	if other := NewSPIChip(name, env); other != nil {
+		return other
+	}
+	return nil
 }
 
 // spiHandle is one user of a chip select.
@@ -142,15 +176,24 @@ func (h *spiHandle) Tx(w, r []byte) error {
 		c.mu.Unlock()
 		return kind.SPIError(fs.ErrClosed)
 	}
-	var fault Fault
+	var fault lot
 	if f := c.fault; f != nil {
 		t := Transfer{N: c.count, W: len(w), R: len(r)}
 		c.count++
 		c.mu.Unlock()
-		fault = f(t) // without the lock: it may pull the chip
+		fault.Fault = f(t) // without the lock: it may pull the chip
 		c.mu.Lock()
 	}
+	now := c.now()
+	c.plight.feel(c, now)
+	if fault.Trouble == None {
+		fault = c.plight.decide(0, now)
+	}
 	chip, freed := c.chip, c.freed
+	if chip != nil {
+		who, _ := c.plight.present(chip, 0, now)
+		chip, _ = who.(SPIChip)
+	}
 	c.mu.Unlock()
 
 	switch fault.Trouble {
@@ -158,13 +201,13 @@ func (h *spiHandle) Tx(w, r []byte) error {
 		time.Sleep(AdapterTimeout)
 		return kind.SPIError(syscall.ETIMEDOUT)
 	case Hang:
-		<-freed
+		hang(freed, fault.free, now)
 		return kind.SPIError(syscall.ETIMEDOUT)
 	case NAK, Ones, Zeros:
 		chip = nil
 	case FlipWrite:
 		w = append([]byte(nil), w...)
-		flip(w, fault)
+		flip(w, fault.Fault)
 	}
 	level := byte(floating)
 	if fault.Trouble == Zeros {
@@ -180,7 +223,7 @@ func (h *spiHandle) Tx(w, r []byte) error {
 	case Broken:
 		return kind.SPIError(syscall.EIO)
 	case Flip:
-		flip(r, fault)
+		flip(r, fault.Fault)
 	}
 	return nil
 }

@@ -60,6 +60,9 @@ func (b *Board) channel(number string, c kind.Channel) *bus {
 		m := &tca9548a{}
 		for i := range m.channels {
 			m.channels[i] = newBus(fmt.Sprintf("%s/0x%02x.%d", number, c.Mux, i), b.opts.Now)
+			b.mu.Lock()
+			m.channels[i].plight.list = on(b.mishaps, I2C, m.channels[i].number)
+			b.mu.Unlock()
 		}
 		s = &socket{kind: multiplexer, chip: m}
 		root.plug(c.Mux, s)
@@ -83,6 +86,18 @@ func (b *bus) connected() (list []*bus) {
 			list = m.list
 		} else if ok {
 			list = slices.Concat(list, m.list)
+		}
+	}
+	return list
+}
+
+// behind lists the channels of all multiplexers on the bus.
+func (b *bus) behind() (list []*bus) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, s := range b.sockets {
+		if m, ok := s.chip.(*tca9548a); ok {
+			list = append(list, m.channels[:]...)
 		}
 	}
 	return list

@@ -43,8 +43,10 @@ type port struct {
 	kind    string
 	part    Talker // nil: nobody is there
 	changed chan struct{}
+	env     Env // of what Attach put there
 	fault   func(Transfer) Fault
 	count   int
+	plight  plight
 	open    bool
 	baud    int
 
@@ -128,6 +130,7 @@ func (b *Board) port(name string) *port {
 	if b.ports[name] == nil {
 		p := &port{name: name, now: b.opts.Now, changed: make(chan struct{}), baud: 9600}
 		p.send = p.take
+		p.plight.list = on(b.mishaps, UART, name)
 		b.ports[name] = p
 	}
 	return b.ports[name]
@@ -144,7 +147,8 @@ func (b *Board) attachTalker(kindName, name string, params kind.Params) error {
 		}
 		return nil // whoever opens it second finds the port taken
 	}
-	t := NewTalker(kindName, Env{World: b.world, Place: place, Variant: variant(place), Params: params})
+	p.env = Env{World: &b.world, Place: place, Variant: variant(place), Params: params}
+	t := NewTalker(kindName, p.env)
 	t.Power(b.start.Add(-bootedBefore))
 	p.kind, p.part = kindName, t
 	return nil
@@ -154,6 +158,44 @@ func (p *port) inject(f func(Transfer) Fault) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.fault, p.count, p.broken = f, 0, false
+}
+
+// play has mishaps happen from now on.
+func (p *port) play(list []*running) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.plight.set(list)
+	close(p.changed)
+	p.changed = make(chan struct{})
+}
+
+// touched implements parts.
+func (p *port) touched(*running) []powered {
+	if p.part == nil {
+		return nil
+	}
+	return []powered{p.part}
+}
+
+// another implements parts.
+func (p *port) another(r *running) powered {
+	name, env := p.env.successor(p.kind, r.With)
+	if other := NewTalker(name, env); other != nil {
+		return other
+	}
+	return nil
+}
+
+// talking tells which part is there now; nil if none. until is when that may change; the zero time: never.
+func (p *port) talking() (t Talker, until time.Time) {
+	now := p.now()
+	p.plight.feel(p, now)
+	if p.part == nil {
+		return nil, time.Time{}
+	}
+	who, until := p.plight.present(p.part, 0, now)
+	t, _ = who.(Talker)
+	return t, until
 }
 
 // silence drops what is on the wire, as its sender is gone, and wakes whoever waits.
@@ -175,16 +217,17 @@ func (p *port) take(at time.Time, frame []byte) {
 
 // advance moves the port on to now. It is called with the lock, and gives it up while a fault is decided on.
 func (p *port) advance() {
-	if p.part == nil {
-		p.next = time.Time{}
-	} else {
-		p.next = p.part.Say(p.now(), p.send)
+	part, until := p.talking()
+	if p.next = until; part != nil {
+		if next := part.Say(p.now(), p.send); until.IsZero() || !next.IsZero() && next.Before(until) {
+			p.next = next
+		}
 	}
 	for len(p.heard) > 0 {
 		s := p.heard[0]
 		p.heard = p.heard[:copy(p.heard, p.heard[1:])]
 		changed := p.changed
-		if fault := p.decide(Transfer{R: s.n}); changed == p.changed { // otherwise the frame broke off
+		if fault := p.decide(Transfer{R: s.n}, s.at); changed == p.changed { // otherwise the frame broke off
 			p.transmit(&s, fault)
 		}
 	}
@@ -197,14 +240,17 @@ func (p *port) advance() {
 	p.wire = p.wire[:copy(p.wire, p.wire[n:])]
 }
 
-// decide asks for the fault of a transfer, without the lock: it may pull the part.
-func (p *port) decide(t Transfer) (fault Fault) {
+// decide asks for the fault of a transfer at a time, without the lock: it may pull the part.
+func (p *port) decide(t Transfer, at time.Time) (fault Fault) {
 	if f := p.fault; f != nil {
 		t.N = p.count
 		p.count++
 		p.mu.Unlock()
 		fault = f(t)
 		p.mu.Lock()
+	}
+	if fault.Trouble == None {
+		fault = p.plight.decide(0, at).Fault
 	}
 	return fault
 }
@@ -329,7 +375,7 @@ func (h *uartHandle) Write(ctx context.Context, b []byte) error {
 	if err := p.fails(); err != nil {
 		return err
 	}
-	fault := p.decide(Transfer{W: len(b)})
+	fault := p.decide(Transfer{W: len(b)}, p.now())
 	switch fault.Trouble {
 	case NAK, Timeout, Hang:
 		return nil
@@ -356,8 +402,8 @@ func (h *uartHandle) Write(ctx context.Context, b []byte) error {
 			}
 		}
 	}
-	if p.part != nil {
-		p.part.Hear(p.now().Add(time.Duration(len(b))*p.byteTime()), b)
+	if part, _ := p.talking(); part != nil {
+		part.Hear(p.now().Add(time.Duration(len(b))*p.byteTime()), b)
 	}
 	return nil
 }

@@ -197,11 +197,14 @@ func (w weather) hash(what, place string, i int64) float64 {
 	h.Write([]byte(what))
 	h.Write([]byte{0})
 	h.Write([]byte(place))
-	x := h.Sum64() // FNV's last bytes hardly reach its high bits: mix them (murmur3's finaliser)
+	return float64(mix(h.Sum64())>>11)/(1<<52) - 1 // FNV's last bytes hardly reach its high bits
+}
+
+// mix spreads every bit over all others: murmur3's finaliser.
+func mix(x uint64) uint64 {
 	x ^= x >> 33
 	x *= 0xff51afd7ed558ccd
 	x ^= x >> 33
 	x *= 0xc4ceb9fe1a85ec53
-	x ^= x >> 33
-	return float64(x>>11)/(1<<52) - 1
+	return x ^ x>>33
 }
