@@ -103,11 +103,7 @@ func (e *env) printJSON(v any) {
 // load reads the configuration and applies --board.
 func (e *env) load(s *source) (*config.Config, []config.Problem) {
 	host, _ := e.hostname() // without one, device is reported as missing
-	c, problems := config.Load(s.file, config.Options{Kinds: e.kinds, Env: e.lookup, Hostname: host, Stdin: e.stdin})
-	if c != nil && s.board != "" {
-		c.Board = s.board
-	}
-	return c, problems
+	return config.Load(s.file, config.Options{Kinds: e.kinds, Env: e.lookup, Hostname: host, Stdin: e.stdin, Board: s.board})
 }
 
 // mustLoad is load for the commands that need a valid configuration: it reports problems and warnings to the standard error.

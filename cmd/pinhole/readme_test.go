@@ -10,6 +10,7 @@ import (
 	"pinhole/cmd/pinhole/internal/cli"
 	"pinhole/cmd/pinhole/internal/config"
 	"pinhole/sensors/all"
+	"pinhole/sensors/sim"
 )
 
 const readmePath = "../../README.md"
@@ -34,18 +35,38 @@ func TestREADMEListsKinds(t *testing.T) {
 		}
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", k.Name, k.Summary, quantities, k.Manual.Parts)
 	}
-	const begin, end = "<!-- kinds: begin -->\n", "<!-- kinds: end -->"
+	generated(t, "kinds", b.String())
+}
+
+// TestREADMEListsFaults: so is the table of faults of the simulated board.
+func TestREADMEListsFaults(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("| fault | what happens | to parts by | the reading says |\n|---|---|---|---|\n")
+	for _, k := range sim.Mishaps() {
+		var media []string
+		for _, m := range k.Media {
+			media = append(media, string(m))
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", k.Name, k.Does, strings.Join(media, ", "), k.Says)
+	}
+	generated(t, "faults", b.String())
+}
+
+// generated demands that README has a table between two marks. -update writes it.
+func generated(t *testing.T, mark, table string) {
+	t.Helper()
+	begin, end := "<!-- "+mark+": begin -->\n", "<!-- "+mark+": end -->"
 	text := readme(t)
 	i, j := strings.Index(text, begin), strings.Index(text, end)
 	if i < 0 || j < i {
-		t.Fatal("README has no marks for the table of kinds")
+		t.Fatalf("README has no marks for the table of %s", mark)
 	}
-	want := text[:i+len(begin)] + b.String() + text[j:]
+	want := text[:i+len(begin)] + table + text[j:]
 	if want == text {
 		return
 	}
 	if !*update {
-		t.Fatal("README's table of kinds is not that of the program; run: make golden")
+		t.Fatalf("README's table of %s is not that of the program; run: make golden", mark)
 	}
 	if err := os.WriteFile(readmePath, []byte(want), 0o644); err != nil {
 		t.Fatal(err)
@@ -56,19 +77,22 @@ func TestREADMEListsKinds(t *testing.T) {
 func TestREADMEConfigIsValid(t *testing.T) {
 	found := 0
 	for _, block := range regexp.MustCompile(`(?m)(?:^    .*\n)+`).FindAllString(readme(t), -1) {
-		if !strings.Contains(block, "publisher:\n") {
+		text := regexp.MustCompile(`(?m)^    `).ReplaceAllString(block, "")
+		switch {
+		case strings.Contains(text, "sim:\n"):
+			text = "board: sim\npublisher: {broker: h}\n" + text
+		case !strings.Contains(text, "publisher:\n"):
 			continue
 		}
 		found++
-		text := regexp.MustCompile(`(?m)^    `).ReplaceAllString(block, "")
 		text = strings.NewReplacer("cert: device.crt, key: device.key", "ca: ''").Replace(text)
 		_, problems := config.Parse("README.md", []byte(text), config.Options{Kinds: all.Kinds(), Env: os.LookupEnv, Hostname: "pi", Dir: t.TempDir()})
 		for _, p := range problems {
 			t.Errorf("%v", p)
 		}
 	}
-	if found == 0 {
-		t.Error("README shows no configuration")
+	if found < 2 {
+		t.Errorf("README shows %d configurations", found)
 	}
 }
 

@@ -282,6 +282,7 @@ func (a *Agent) reload(ctx context.Context, c *config.Config, pub *running) *run
 	a.mu.Lock()
 	a.config = c
 	a.mu.Unlock()
+	a.board.Direct(old.Sim, c.Sim)
 	a.sampler.Set(sources)
 	a.o.Log.Info("configuration read again", "sensors", len(c.Sensors))
 	return pub

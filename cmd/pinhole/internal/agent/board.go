@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"reflect"
 	"sync"
 
 	"pinhole/cmd/pinhole/internal/config"
@@ -41,6 +42,7 @@ func OpenBoard(c *config.Config, built string) (*Board, error) {
 		// A desk's clock is right; that nothing disciplines it, as in a container, is no reason to mark every reading.
 		b.Clock = clock.Desk(machine.ID())
 		b.sim = sim.New(sim.Options{State: state, Mono: b.Clock.Mono})
+		b.sim.Play(c.Sim)
 		b.Board = b.sim
 		return b, nil
 	}
@@ -70,6 +72,13 @@ func (b *Board) Run(ctx context.Context) error {
 type machine struct{ kind.Board }
 
 func (machine) Root() string { return "/" }
+
+// Direct has another script direct a simulated board, from its beginning. An unchanged one goes on undisturbed.
+func (b *Board) Direct(old, s sim.Script) {
+	if b.sim != nil && !reflect.DeepEqual(old, s) {
+		b.sim.Play(s)
+	}
+}
 
 // Sources turns configured sensors into what the sampler takes. On a simulated board it attaches their parts. The board hears of every
 // multiplexer before the first part is opened: one that an earlier run has left switched would connect what is behind it.

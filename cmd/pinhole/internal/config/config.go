@@ -19,6 +19,7 @@ import (
 	"pinhole/publisher/route"
 	"pinhole/sensors"
 	"pinhole/sensors/kind"
+	"pinhole/sensors/sim"
 )
 
 // The boards on which sensors can be attached.
@@ -33,6 +34,7 @@ type Config struct {
 	Device    string // 1-128 of A-Z a-z 0-9 . _ -
 	Board     string // Pi or Sim
 	Sensors   []Sensor
+	Sim       sim.Script // directs the simulated board
 	Publisher Publisher
 	Status    Status
 	Log       Log

@@ -16,6 +16,7 @@ import (
 	"pinhole/publisher/route"
 	"pinhole/sensors"
 	"pinhole/sensors/kind"
+	"pinhole/sensors/sim"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -55,6 +56,7 @@ func TestDefaults(t *testing.T) {
 		File:   "test.yaml",
 		Device: "raspberry",
 		Board:  Pi,
+		Sim:    sim.Script{Speed: 1},
 		Sensors: []Sensor{{
 			Name: "air", Kind: testKinds()[0], Every: 10 * time.Second, Params: kind.Params{"bus": int64(1), "address": int64(0x76)},
 		}},
@@ -141,6 +143,7 @@ log: {level: debug, format: json}
 		File:   "test.yaml",
 		Device: "greenhouse-7",
 		Board:  Sim,
+		Sim:    sim.Script{Speed: 1},
 		Sensors: []Sensor{
 			{
 				Name: "air.1", Kind: kinds[0], Every: 36 * time.Hour, Params: kind.Params{"bus": int64(3), "address": int64(0x77)},

@@ -57,6 +57,16 @@ func TestExampleHasEveryKey(t *testing.T) {
 	}
 }
 
+// TestExampleSim: what stands in the example's prose about the simulated board is right too.
+func TestExampleSim(t *testing.T) {
+	_, prose, _ := strings.Cut(Example(), "README tells more.\n##\n")
+	prose, _, _ = strings.Cut(prose, "\n# sim:")
+	c := good(t, strings.Replace(smallest, "[{name: air, kind: bme280}]", "\n  - {name: air, kind: bme280}", 1)+"  - {name: door, kind: gpio, pin: GPIO17}\nsim:\n"+regexp.MustCompile(`(?m)^##`).ReplaceAllString(prose, ""))
+	if len(c.Sim.Settings) != 3 || len(c.Sim.Mishaps) != 2 {
+		t.Errorf("%d settings and %d mishaps", len(c.Sim.Settings), len(c.Sim.Mishaps))
+	}
+}
+
 func collect(n *yaml.Node, path string, into map[string]bool) {
 	switch n.Kind {
 	case yaml.MappingNode:

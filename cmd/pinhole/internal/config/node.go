@@ -14,7 +14,10 @@ import (
 type parser struct {
 	o        Options
 	file     string
+	board    string // on which the configuration is to be used
+	shaky    bool   // the sensors have problems of their own
 	problems []Problem
+	beside   []Problem // of files that this one names, arranged
 	warnings []Problem
 	dropped  int              // problems beyond maxProblems
 	visited  int              // values read, each use of an alias counted

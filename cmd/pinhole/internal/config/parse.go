@@ -24,6 +24,7 @@ type Options struct {
 	Hostname string                           // the default of device
 	Dir      string                           // the folder at which relative paths start; absolute. Load fills it in
 	Stdin    io.Reader                        // what Load reads for "-"
+	Board    string                           // the board that counts, whatever the configuration says; "" if that counts
 	NoFiles  bool                             // certificates, keys and passwords are not looked at: doctor does that itself
 }
 
@@ -76,8 +77,8 @@ func Parse(name string, data []byte, o Options) (*Config, []Problem) {
 	p := &parser{o: o, file: name, asked: make(map[string]bool), places: make(map[string]place)}
 	c := p.config(data)
 	p.keepWithin(data)
-	if len(p.problems) > 0 {
-		ps := arrange(p.problems)
+	if len(p.problems)+len(p.beside) > 0 {
+		ps := append(arrange(p.problems), p.beside...)
 		if p.dropped > 0 {
 			ps = append(ps, Problem{File: name, Message: fmt.Sprintf("%d more problems", p.dropped), Hint: "mend those above first"})
 		}
@@ -116,9 +117,15 @@ func (p *parser) config(data []byte) *Config {
 	c := &Config{File: p.file}
 	c.Device = p.device(o.get("device"))
 	c.Board = o.get("board").word(Pi, Pi, Sim)
+	if p.o.Board != "" {
+		c.Board = p.o.Board
+	}
+	p.board = c.Board
+	before := len(p.problems)
 	if list := o.get("sensors"); list.node != nil || !o.has("sensors") {
 		c.Sensors = p.sensors(list)
 	}
+	p.shaky = len(p.problems) > before
 	if pub := o.get("publisher"); pub.node == nil && o.has("publisher") {
 		// Reported when it was read.
 	} else if pub.null() {
@@ -126,6 +133,7 @@ func (p *parser) config(data []byte) *Config {
 	} else {
 		c.Publisher = p.publisher(pub, c.Device)
 	}
+	c.Sim = p.simulation(o.get("sim"), c.Sensors)
 	c.Status = p.status(o.section("status"))
 	c.Log = logging(o.section("log"))
 	o.done()
