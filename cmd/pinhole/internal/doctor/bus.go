@@ -144,6 +144,9 @@ func whoAmI() (name string, groups []string) {
 	return name, groups
 }
 
+// noGroup is what the kernel shows for a group that a namespace of users does not know, as in a container; see user_namespaces(7).
+const noGroup = 65534
+
 // groupOf names the group of a file, "" if that is root's or unknown.
 func groupOf(path string) string {
 	info, err := os.Stat(path)
@@ -151,7 +154,7 @@ func groupOf(path string) string {
 		return ""
 	}
 	st, found := info.Sys().(*syscall.Stat_t)
-	if !found || st.Gid == 0 {
+	if !found || st.Gid == 0 || st.Gid == noGroup {
 		return ""
 	}
 	g, err := user.LookupGroupId(strconv.Itoa(int(st.Gid)))

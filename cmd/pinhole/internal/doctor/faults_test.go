@@ -158,6 +158,7 @@ var faults = []struct {
 	{name: "CONNACK 1", stage: func(b *bench) { b.fault("connack=1") }, culprit: "connack", note: "MQTT 3.1.1"},
 	{name: "CONNACK 2", stage: func(b *bench) { b.fault("connack=2") }, culprit: "connack", note: "client id"},
 	{name: "CONNACK 3", stage: func(b *bench) { b.fault("connack=3") }, culprit: "connack", note: "not available"},
+	{name: "CONNACK 3, for a moment", stage: func(b *bench) { b.fault("connack=3*4") /* TCP alone, TLS alone twice, the login */ }, note: "logged in as"},
 	{name: "CONNACK 4", stage: func(b *bench) {
 		b.fault("connack=4")
 		b.yaml["more"] = "  username: user\n  password_file: mqtt.pw\n"
