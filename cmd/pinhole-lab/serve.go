@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"pinhole/cmd/internal/judge"
 	"pinhole/cmd/internal/lab"
@@ -31,9 +32,17 @@ without a certificate, signed with the access key in DIR/credentials: MQTT insid
 
 Ctrl-C ends it with an account of what arrived, what came twice and what is missing, on stderr.
 
-Faults (--fault NAME, NAME=ARG, with *TIMES behind it on the first TIMES connections only; may be given several times):
+A fault is staged with --fault NAME or NAME=ARG, with *TIMES behind it on the first TIMES connections only; it may be given several
+times. The lab then says which command shows it, mostly pinhole doctor -c DIR/pinhole.yaml, and what that should say. What is staged
+around the endpoint, such as a proxy, a name or the device's key, is in that configuration; no root is needed and nothing outside DIR
+is touched. Where only root could stage it, the command runs in a namespace of its own by unshare(1), which ends with it.
 `)
+	where := ""
 	for _, f := range lab.Faults() {
+		if f.Where != where {
+			where = f.Where
+			fmt.Fprintf(w, "\nFaults of the %s:\n", places[where])
+		}
 		name, note := f.Name, ""
 		if f.Arg != "" {
 			name += "=" + f.Arg
@@ -41,7 +50,35 @@ Faults (--fault NAME, NAME=ARG, with *TIMES behind it on the first TIMES connect
 		if f.Default != "" {
 			note = " (default " + f.Default + ")"
 		}
-		fmt.Fprintf(w, "  %-22s %s%s\n", name, f.Does, note)
+		fmt.Fprintf(w, "  %-22s %s%s\n", name, strings.ReplaceAll(f.Does, "\n", "\n"+strings.Repeat(" ", 25)), note)
+	}
+}
+
+// places words where faults are.
+var places = map[string]string{
+	"device": "device", "name": "broker's name", "network": "network", "proxy": "proxy", "TLS": "endpoint's TLS", "MQTT": "MQTT session",
+}
+
+// next says which command to run against the lab, and what doctor should find.
+func next(w io.Writer, l *lab.Lab) {
+	outlook := l.Outlook()
+	if len(outlook) == 0 {
+		fmt.Fprintf(w, "next: %s\n", l.Try("run"))
+		return
+	}
+	for _, o := range outlook {
+		fmt.Fprintf(w, "fault %s: %s\n", o.Name, strings.ReplaceAll(o.Does, "\n", " "))
+	}
+	fmt.Fprintf(w, "next: %s\n", l.Try("doctor"))
+	for _, o := range outlook {
+		what := "the first thing that breaks: " + o.Culprit
+		if o.Culprit == "" {
+			what = "everything works"
+		}
+		fmt.Fprintf(w, "  it should say: %s; and in its lines: %s\n", what, o.Says)
+		if o.Note != "" {
+			fmt.Fprintf(w, "  note: %s\n", o.Note)
+		}
 	}
 }
 
@@ -99,7 +136,8 @@ func serve(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if l.Web() != "" {
 		fmt.Fprintf(stderr, "WebSocket and signed HTTPS on %s\n", l.Web())
 	}
-	fmt.Fprintf(stderr, "listening on %s\ncertificates and configuration in %s\nnext: pinhole run -c %s\n", l.Addr(), l.Dir(), l.Config())
+	fmt.Fprintf(stderr, "listening on %s\ncertificates and configuration in %s\n", l.Addr(), l.Dir())
+	next(stderr, l)
 	<-ctx.Done()
 	err = l.Close()
 	account := l.Judge().Report()

@@ -93,6 +93,28 @@ func TestServeEndsByItself(t *testing.T) {
 	}
 }
 
+// TestServeSaysWhatToTry: for a fault the command that shows it, and what that should say; for one that doctor cannot see, the agent.
+func TestServeSaysWhatToTry(t *testing.T) {
+	for fault, want := range map[string][]string{
+		"alpn-block=silence": {"next: pinhole doctor -c ", "it should say: the first thing that breaks: alpn; "},
+		"hello-block":        {"next: pinhole doctor -c ", "it should say: everything works; "},
+		"proxy-login":        {"note: it takes the user lab with the password right"},
+		"inspect-aws":        {"next: SSL_CERT_FILE="},
+		"cut-after=3":        {"next: pinhole run -c "},
+	} {
+		var stdout, stderr bytes.Buffer
+		args := []string{"serve", "--listen", "127.0.0.1:0", "--dir", t.TempDir(), "--for", "10ms", "--fault", fault}
+		if code := run(t.Context(), args, &stdout, &stderr); code != exitDone {
+			t.Errorf("code %d: %s", code, &stderr)
+		}
+		for _, w := range want {
+			if !strings.Contains(stderr.String(), w) {
+				t.Errorf("%s: nowhere stands %q:\n%s", fault, w, &stderr)
+			}
+		}
+	}
+}
+
 func TestUsage(t *testing.T) {
 	for _, tt := range []struct {
 		args           string
@@ -104,6 +126,7 @@ func TestUsage(t *testing.T) {
 		{"version", exitDone, "pinhole-lab ", ""},
 		{"sevre", exitUsage, "", "unknown command"},
 		{"serve --help", exitDone, "cut-before-ack=N", ""},
+		{"serve --help", exitDone, "\nFaults of the broker's name:\n  no-such-name ", ""},
 		{"serve -h", exitDone, "--no-limits", ""},
 		{"serve extra", exitUsage, "", "unexpected argument"},
 		{"serve --fault gremlins", exitUsage, "", "unknown fault"},

@@ -24,6 +24,7 @@ var faultCases = map[string]struct {
 }{
 	"no-alpn":        {}, // a warning, as the lab is no AWS host
 	"no-client-cert": {},
+	"hello-block":    {},
 	"tls12":          {},
 	"http-status":    {}, // nothing is posted
 	"slow-ack":       {},
@@ -53,6 +54,9 @@ func TestE2EFaults(t *testing.T) {
 		t.Skip("time limits of up to 20 s")
 	}
 	for _, f := range lab.Faults() {
+		if f.Staged() { // it stays; see TestE2ECulprits
+			continue
+		}
 		t.Run(f.Name, func(t *testing.T) {
 			t.Parallel()
 			c, known := faultCases[f.Name]

@@ -101,6 +101,8 @@ const (
 
 	configHTTPS = "pinhole-https.yaml"
 	configWSS   = "pinhole-wss.yaml"
+
+	inspectionFile = "inspection.pem" // the authority of a TLS inspection
 )
 
 // identity loads the authority and the device's certificate from dir, and makes what is not there. What is there stays, so
@@ -162,14 +164,23 @@ func saveAuthority(dir string, a *authority) error {
 
 // saveCertificate writes the key first: a folder with a certificate always has its key.
 func saveCertificate(certPath, keyPath string, c tls.Certificate) error {
-	der, err := x509.MarshalPKCS8PrivateKey(c.PrivateKey)
+	key, err := keyPEM(c.PrivateKey)
 	if err != nil {
 		return err
 	}
-	if err := create(keyPath, 0o600, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})); err != nil {
+	if err := create(keyPath, 0o600, key); err != nil {
 		return err
 	}
-	return create(certPath, 0o644, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Certificate[0]}))
+	return create(certPath, 0o644, certificatePEM(c.Certificate[0]))
+}
+
+func keyPEM(key any) ([]byte, error) {
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), err
+}
+
+func certificatePEM(der []byte) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
 }
 
 func create(path string, mode fs.FileMode, data []byte) error {

@@ -19,7 +19,7 @@ import (
 type conn struct {
 	lab   *Lab
 	id    uint64
-	tcp   net.Conn
+	tcp   *counted
 	web   bool     // came by the web listener
 	nc    net.Conn // the TLS session, or the WebSocket in it
 	eff   effects
@@ -75,7 +75,9 @@ func (c *conn) serve() error {
 		return c.reason(fmt.Errorf("handshake: %w", err))
 	}
 	var err error
-	if c.web || c.state.NegotiatedProtocol == ALPNHTTP {
+	if c.eff.any(inspections...) {
+		err = c.swallow()
+	} else if c.web || c.state.NegotiatedProtocol == ALPNHTTP {
 		err = c.http()
 	} else {
 		err = c.mqtt()
@@ -108,9 +110,7 @@ func (c *conn) mqtt() error {
 // linger takes what is still on its way before the socket closes: a close with unread bytes resets the connection, and the
 // reset can overtake the alert or the CONNACK that was written last.
 func (c *conn) linger() {
-	if t, ok := c.tcp.(interface{ CloseWrite() error }); ok {
-		t.CloseWrite()
-	}
+	c.tcp.CloseWrite()
 	c.tcp.SetReadDeadline(time.Now().Add(lingerTime))
 	io.Copy(io.Discard, c.tcp)
 }
@@ -124,11 +124,16 @@ func (c *conn) handshake() error {
 	case c.eff.on("tls-stall"):
 		io.Copy(io.Discard, c.tcp)
 		return errors.New("fault tls-stall")
+	case c.eff.on("tls-reset"):
+		c.tcp.Read(make([]byte, 1))
+		c.drop(howReset)
+		return errors.New("fault tls-reset")
 	}
 	cfg, err := c.lab.serverConfig(c.eff, c.web)
 	if err != nil {
 		return err
 	}
+	c.guard(cfg)
 	session := tls.Server(c.tcp, cfg)
 	if err := session.Handshake(); err != nil {
 		return err

@@ -26,8 +26,20 @@ func (f Fault) String() string {
 	return s
 }
 
-// FaultHelp describes a fault for people. Arg is "" or the argument's name; Default stands when it is left out.
-type FaultHelp struct{ Name, Arg, Default, Does string }
+// FaultHelp describes a fault for people.
+type FaultHelp struct {
+	Name    string
+	Arg     string // the argument's name; "": it takes none
+	Default string // what stands when the argument is left out
+	Where   string // where it is: device, name, network, proxy, TLS or MQTT
+	Does    string
+	Culprit string // the stage that doctor names as the first that breaks; "": it lets the agent through
+	Says    string // what stands in doctor's lines; "": doctor has nothing to say about it
+}
+
+// Staged reports whether the fault is in the surroundings that the lab makes at its start: the configuration, the device's files, a
+// proxy, a port. The others are of single connections and may come and go.
+func (f FaultHelp) Staged() bool { return scenes[f.Name] != nil }
 
 type argument int
 
@@ -37,44 +49,17 @@ const (
 	argDuration
 	argPercent
 	argText
+	argHow // how a firewall ends a connection
 )
 
-var faultTable = []struct {
-	FaultHelp
-	arg argument
-}{
-	{FaultHelp{"http", "", "", "answers the TLS handshake with a plain HTTP page, as a captive portal does"}, argNone},
-	{FaultHelp{"tls-stall", "", "", "accepts TCP and never answers the ClientHello"}, argNone},
-	{FaultHelp{"no-alpn", "", "", "accepts the connection but negotiates no protocol, as an inspecting proxy does"}, argNone},
-	{FaultHelp{"alpn-reject", "", "", "refuses the handshake: no application protocol"}, argNone},
-	{FaultHelp{"no-client-cert", "", "", "does not ask for the client's certificate"}, argNone},
-	{FaultHelp{"expired-cert", "", "", "shows a certificate that expired yesterday"}, argNone},
-	{FaultHelp{"future-cert", "", "", "shows a certificate that is not valid before tomorrow"}, argNone},
-	{FaultHelp{"wrong-name-cert", "", "", "shows a certificate for another name"}, argNone},
-	{FaultHelp{"unknown-ca", "", "", "shows a certificate of an authority that nobody knows"}, argNone},
-	{FaultHelp{"tls12", "", "", "speaks TLS 1.2 only"}, argNone},
-	{FaultHelp{"no-connack", "", "", "never answers CONNECT"}, argNone},
-	{FaultHelp{"connack", "N", "5", "answers CONNECT with code N and hangs up"}, argCount},
-	{FaultHelp{"not-active", "", "", "hangs up on CONNECT, as for a certificate that is not active"}, argNone},
-	{FaultHelp{"deny-publish", "", "", "hangs up on every publish, as a policy that denies it"}, argNone},
-	{FaultHelp{"poison", "TEXT", "", "hangs up on every publish that contains TEXT"}, argText},
-	{FaultHelp{"http-status", "N", "503", "answers posts with status N, 400 to 599, and takes none"}, argCount},
-	{FaultHelp{"cut-after", "N", "10", "hangs up after N messages were taken and acknowledged"}, argCount},
-	{FaultHelp{"cut-before-ack", "N", "10", "takes the Nth message of a connection and hangs up without acknowledging it"}, argCount},
-	{FaultHelp{"reset", "N", "0", "resets the TCP connection after N messages; 0: right after CONNACK"}, argCount},
-	{FaultHelp{"stop-reading", "N", "0", "stops reading after N messages, so that the sender's window fills"}, argCount},
-	{FaultHelp{"mute-ack", "", "", "takes messages and never acknowledges"}, argNone},
-	{FaultHelp{"drop-acks", "P%", "30%", "leaves out P percent of the acknowledgements"}, argPercent},
-	{FaultHelp{"slow-ack", "DURATION", "50ms", "acknowledges only after DURATION, as over a long way"}, argDuration},
-	{FaultHelp{"reorder-acks", "", "", "acknowledges in another order than messages came"}, argNone},
-	{FaultHelp{"double-acks", "", "", "acknowledges twice"}, argNone},
-	{FaultHelp{"stray-acks", "", "", "acknowledges messages that were never sent, too"}, argNone},
-	{FaultHelp{"mute-ping", "", "", "never answers PINGREQ"}, argNone},
-	{FaultHelp{"garbage", "N", "0", "sends random bytes after N messages"}, argCount},
-	{FaultHelp{"huge", "N", "0", "announces a packet of 256 MiB after N messages"}, argCount},
-}
+// The ways of a firewall to end what it does not want.
+const (
+	howReset   = "reset"
+	howClose   = "close"
+	howSilence = "silence"
+)
 
-// Faults lists all faults in the order of a connection's life.
+// Faults lists all faults, by where they are, in the order in which a connection meets them.
 func Faults() []FaultHelp {
 	list := make([]FaultHelp, len(faultTable))
 	for i, f := range faultTable {
@@ -116,14 +101,9 @@ func (f Fault) resolve() (effect, error) {
 	if f.Times > 0 {
 		e.applies = f.Times
 	}
-	i := slices.IndexFunc(faultTable, func(t struct {
-		FaultHelp
-		arg argument
-	}) bool {
-		return t.Name == f.Name
-	})
+	i := slices.IndexFunc(faultTable, func(t faultRow) bool { return t.Name == f.Name })
 	if i < 0 {
-		return e, fmt.Errorf("unknown fault %q", f.Name)
+		return e, fmt.Errorf("unknown fault %q; pinhole-lab serve --help lists them", f.Name)
 	}
 	row := faultTable[i]
 	arg := f.Arg
@@ -151,10 +131,17 @@ func (f Fault) resolve() (effect, error) {
 		if err == nil && e.wait < 0 {
 			err = fmt.Errorf("%v is negative", e.wait)
 		}
+	case argHow:
+		if e.text = arg; !slices.Contains([]string{howReset, howClose, howSilence}, arg) {
+			err = fmt.Errorf("takes %s, %s or %s", howReset, howClose, howSilence)
+		}
 	case argText:
 		if e.text = arg; arg == "" {
 			err = fmt.Errorf("needs a text")
 		}
+	}
+	if err == nil && f.Times > 0 && row.Staged() {
+		err = fmt.Errorf("is there from the start and stays, so *%d has no meaning", f.Times)
 	}
 	if err != nil {
 		return e, fmt.Errorf("fault %q: %w", f, err)
@@ -166,6 +153,9 @@ func (f Fault) resolve() (effect, error) {
 type effects map[string]effect
 
 func (e effects) on(name string) bool { _, ok := e[name]; return ok }
+
+// any tells whether one of several faults is on.
+func (e effects) any(names ...string) bool { return slices.ContainsFunc(names, e.on) }
 
 // due tells whether a fault that counts messages has its turn now that n were taken.
 func (e effects) due(name string, n int) bool {

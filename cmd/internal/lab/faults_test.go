@@ -19,6 +19,7 @@ func TestParseFault(t *testing.T) {
 		"gremlins": "unknown fault", "mute-ack=1": "takes no argument", "connack=0": "out of range", "connack=256": "out of range",
 		"cut-after=-1": "out of range", "http-status=200": "out of range", "http-status=600": "out of range", "cut-after=x": "invalid syntax", "drop-acks=101": "out of range", "slow-ack=5": "missing unit",
 		"slow-ack=-1s": "negative", "poison": "needs a text", "mute-ack*0": "after the *", "": "unknown fault",
+		"alpn-block=silence": "", "alpn-block=loudly": "takes reset, close or silence", "key-open*2": "stays",
 	} {
 		f, err := ParseFault(text)
 		if want == "" && (err != nil || f.String() != text) || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
@@ -29,7 +30,7 @@ func TestParseFault(t *testing.T) {
 		if _, err := ParseFault(f.Name); err != nil && f.Name != "poison" {
 			t.Errorf("%s does not do without an argument: %v", f.Name, err)
 		}
-		if f.Does == "" || (f.Arg == "") != (f.Default == "") && f.Name != "poison" {
+		if f.Does == "" || f.Where == "" || (f.Arg == "") != (f.Default == "") && f.Name != "poison" || f.Culprit != "" && f.Says == "" {
 			t.Errorf("%+v is not described", f)
 		}
 	}

@@ -19,11 +19,13 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -34,10 +36,11 @@ import (
 
 // Options say how a lab behaves. The zero value is a lab with all limits and no faults on a free loopback port.
 type Options struct {
-	Listen   string // host:port; "": a free port of 127.0.0.1
-	Web      string // host:port for WebSocket and signed requests; "": none
-	Anywhere bool   // allow to listen beyond loopback
-	Dir      string // certificates and configuration; "": a temporary folder that Close removes
+	Listen   string   // host:port; "": a free port of 127.0.0.1
+	Web      string   // host:port for WebSocket and signed requests; "": none
+	Anywhere bool     // allow to listen beyond loopback
+	Dir      string   // certificates and configuration; "": a temporary folder that Close removes
+	Names    []string // further names of the endpoint, for its certificate
 	Faults   []Fault
 	NoLimits bool         // leave out AWS's limits of rate, throughput and connects
 	Log      *slog.Logger // nil: silent
@@ -68,7 +71,9 @@ type Lab struct {
 	temp  bool
 	ca    *authority
 	cert  tls.Certificate
-	hosts []string
+	hosts []string    // the endpoint's names
+	scene scene       // what the configuration says
+	also  []io.Closer // what else listens, for faults
 	judge *judge.Judge
 	wg    sync.WaitGroup
 	stop  chan struct{}
@@ -77,7 +82,9 @@ type Lab struct {
 	stats struct {
 		accepted, connects, publishes, discarded, received atomic.Uint64
 	}
-	observers atomic.Int64 // filters of all connections
+	observers atomic.Int64                    // filters of all connections
+	inspector func() (*authority, error)      // of the faults of TLS inspection
+	forged    func() (tls.Certificate, error) // what it shows, each time the same
 
 	mu        sync.Mutex
 	faults    []effect
@@ -103,9 +110,11 @@ func Start(o Options) (*Lab, error) {
 		}
 	}
 	l := &Lab{
-		opts: o, log: o.Log, dir: o.Dir, judge: judge.New(), stop: make(chan struct{}), hosts: hostNames(host),
+		opts: o, log: o.Log, dir: o.Dir, judge: judge.New(), stop: make(chan struct{}), hosts: append(hostNames(host), o.Names...),
 		conns: map[*conn]struct{}{}, clients: map[string]*conn{}, lastLogin: map[string]time.Time{}, kept: map[string]*message{},
 	}
+	l.inspector = sync.OnceValues(func() (*authority, error) { return newAuthority("Example Corp TLS Inspection", time.Now()) })
+	l.forged = sync.OnceValues(l.forge)
 	if l.log == nil {
 		l.log = slog.New(slog.DiscardHandler)
 	}
@@ -119,12 +128,16 @@ func Start(o Options) (*Lab, error) {
 		if l.web != nil {
 			l.web.Close()
 		}
+		l.closeRest()
 		l.clean()
 		return nil, err
 	}
 	l.wg.Go(func() { l.accept(l.ln, false) })
 	if l.web != nil {
 		l.wg.Go(func() { l.accept(l.web, true) })
+	}
+	if l.scene.rival {
+		l.wg.Go(l.rival)
 	}
 	return l, nil
 }
@@ -156,11 +169,6 @@ func (l *Lab) start() (err error) {
 	if l.ca, err = identity(l.dir, time.Now()); err != nil {
 		return err
 	}
-	if l.cert, err = l.ca.issue(leaf{
-		name: "pinhole-lab", hosts: l.hosts, before: time.Now().Add(-early), after: time.Now().Add(validity),
-	}); err != nil {
-		return err
-	}
 	if l.ln, err = net.Listen("tcp", l.opts.Listen); err != nil {
 		return err
 	}
@@ -171,6 +179,14 @@ func (l *Lab) start() (err error) {
 		if err = l.keys.load(l.dir); err != nil {
 			return err
 		}
+	}
+	if err = l.stage(); err != nil {
+		return err
+	}
+	if l.cert, err = l.ca.issue(leaf{
+		name: "pinhole-lab", hosts: l.hosts, before: time.Now().Add(-early), after: time.Now().Add(validity),
+	}); err != nil {
+		return err
 	}
 	return l.writeConfigs()
 }
@@ -237,12 +253,14 @@ func (l *Lab) accept(ln net.Listener, web bool) {
 // counted counts what a connection receives, TLS included.
 type counted struct {
 	net.Conn
-	n *atomic.Uint64
+	n   *atomic.Uint64
+	own int // of this connection; for its reader alone
 }
 
 func (c *counted) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
 	c.n.Add(uint64(n))
+	c.own += n
 	return n, err
 }
 
@@ -288,6 +306,9 @@ func (l *Lab) SetFaults(faults ...Fault) error {
 		e, err := f.resolve()
 		if err != nil {
 			return err
+		}
+		if scenes[f.Name] != nil && !slices.Contains(l.opts.Faults, f) {
+			return fmt.Errorf("fault %q has to be there from the start", f)
 		}
 		list = append(list, e)
 	}
@@ -436,9 +457,18 @@ func (l *Lab) Close() error {
 		l.closed = true
 		l.mu.Unlock()
 		l.Cut()
+		err = errors.Join(err, l.closeRest())
 		l.wg.Wait()
 		err = errors.Join(err, l.clean())
 	})
+	return err
+}
+
+// closeRest closes what else listens.
+func (l *Lab) closeRest() (err error) {
+	for _, c := range l.also {
+		err = errors.Join(err, c.Close())
+	}
 	return err
 }
 

@@ -363,11 +363,29 @@ func TestFolder(t *testing.T) {
 	l = startLab(t, Options{Dir: dir})
 	login(t, l, "same identity")
 	for name, was := range before {
-		if b, _ := os.ReadFile(filepath.Join(dir, name)); string(b) != was {
+		if b, _ := os.ReadFile(filepath.Join(dir, name)); string(b) != was && name != configFile {
 			t.Errorf("%s was written again", name)
 		}
 	}
 	l.Close()
+
+	// The configuration follows the lab until somebody edits it. A fault that needs one of its own does not do without.
+	conf := filepath.Join(dir, configFile)
+	b, _ := os.ReadFile(conf)
+	if !strings.Contains(string(b), "broker: mqtts://"+l.Addr()+"\n") {
+		t.Errorf("the configuration leads elsewhere than to %s:\n%s", l.Addr(), b)
+	}
+	edited := string(b) + "# mine\n"
+	os.WriteFile(conf, []byte(edited), 0o644)
+	startLab(t, Options{Dir: dir}).Close()
+	if b, _ := os.ReadFile(conf); string(b) != edited {
+		t.Errorf("what was edited is gone:\n%s", b)
+	}
+	if l, err := Start(Options{Dir: dir, Faults: fault(t, "key-open")}); err == nil || !strings.Contains(err.Error(), "edited") {
+		t.Errorf("%v", err)
+		l.Close()
+	}
+	os.Remove(conf)
 
 	for _, gone := range []string{caKeyFile, keyFile} {
 		path := filepath.Join(dir, gone)

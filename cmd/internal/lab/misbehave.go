@@ -18,9 +18,7 @@ func (c *conn) misbehave() error {
 		return errors.New("fault cut-after")
 	case c.eff.due("reset", n):
 		c.flush()
-		if t, ok := c.tcp.(interface{ SetLinger(int) error }); ok {
-			t.SetLinger(0)
-		}
+		c.tcp.SetLinger(0)
 		c.kick("fault reset")
 		return net.ErrClosed
 	case c.eff.due("stop-reading", n):

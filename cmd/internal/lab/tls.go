@@ -32,6 +32,10 @@ func (l *Lab) serverConfig(e effects, web bool) (*tls.Config, error) {
 	if e.on("tls12") {
 		cfg.MaxVersion = tls.VersionTLS12
 	}
+	if e.any(inspections...) {
+		cfg.ClientAuth, cfg.NextProtos = tls.NoClientCert, nil
+		return cfg, nil
+	}
 	if e.on("no-client-cert") {
 		cfg.ClientAuth = tls.NoClientCert
 	}
@@ -69,13 +73,15 @@ func (l *Lab) serverCertificate(e effects) (tls.Certificate, error) {
 	x := leaf{name: "pinhole-lab", hosts: l.hosts, before: now.Add(-early), after: now.Add(validity)}
 	ca := l.ca
 	switch {
-	case e.on("expired-cert"):
+	case e.any(inspections...):
+		return l.forged()
+	case e.any("expired-cert", "clock-ahead"):
 		x.before, x.after = now.Add(-30*early), now.Add(-early)
-	case e.on("future-cert"):
+	case e.any("future-cert", "clock-behind"):
 		x.before = now.Add(early)
 	case e.on("wrong-name-cert"):
 		x.hosts = []string{"elsewhere.example"}
-	case e.on("unknown-ca"):
+	case e.any("unknown-ca", "legacy-endpoint"):
 		var err error
 		if ca, err = newAuthority("Somebody else's CA", now); err != nil {
 			return tls.Certificate{}, err

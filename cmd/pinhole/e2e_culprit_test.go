@@ -1,0 +1,168 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"pinhole/cmd/internal/lab"
+	"pinhole/publisher/publishertest"
+)
+
+// examination is what `pinhole doctor --json` prints.
+type examination struct {
+	OK      bool
+	Culprit string
+	Checks  []struct {
+		Stage, Verdict, Evidence, Hint string
+	}
+	Report string
+}
+
+// agentFolder makes a folder in which the agent is called pinhole, for command lines that do so.
+func agentFolder(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.Symlink(agentPath(t), filepath.Join(dir, "pinhole")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(filepath.Dir(agentPath(t)), 0o755); err != nil { // who is not root in a namespace goes there too
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// see runs a command line as somebody would who has pinhole in the PATH.
+func see(t *testing.T, folder, line string) (stdout string, code int) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "sh", "-c", line)
+	cmd.Env = append(os.Environ(), "PATH="+folder+":"+os.Getenv("PATH"))
+	var errs strings.Builder
+	cmd.Stderr = &errs
+	out, _ := cmd.Output() // a code other than 0 is for the caller
+	if errs.Len() > 0 {
+		t.Errorf("%s: %s", line, &errs)
+	}
+	return string(out), cmd.ProcessState.ExitCode()
+}
+
+// TestE2ECulprits: for each fault that the lab offers, the very command that it prints names the culprit that it announces, with its
+// evidence, and no other before it; and the agent's log names the same stage, in one line for a failed connect.
+func TestE2ECulprits(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("time limits of up to 20 s")
+	}
+	folder := agentFolder(t)
+	var faults []lab.Fault
+	for _, f := range lab.Faults() {
+		if f.Says == "" {
+			continue
+		}
+		faults = append(faults, lab.Fault{Name: f.Name})
+		if strings.HasSuffix(f.Name, "-block") {
+			faults = append(faults, lab.Fault{Name: f.Name, Arg: "silence"}, lab.Fault{Name: f.Name, Arg: "close"})
+		}
+	}
+	for _, f := range faults {
+		t.Run(f.String(), func(t *testing.T) {
+			t.Parallel()
+			l, err := lab.Start(lab.Options{Dir: t.TempDir(), Faults: []lab.Fault{f}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer l.Close()
+			if strings.Contains(l.Try(""), "unshare") {
+				publishertest.Program(t, "unshare")
+			}
+			want := l.Outlook()[0]
+			out, code := see(t, folder, l.Try("doctor --json"))
+			var r examination
+			if err := json.Unmarshal([]byte(out), &r); err != nil {
+				t.Fatalf("%v\n%s", err, out)
+			}
+			if r.Culprit != want.Culprit || (code == 4) != (want.Culprit != "") || r.OK != (code == 0) {
+				t.Errorf("culprit %q with code %d, want %q", r.Culprit, code, want.Culprit)
+			}
+			found := false
+			for _, c := range r.Checks {
+				found = found || strings.Contains(c.Evidence+c.Hint, want.Says)
+			}
+			if !found {
+				t.Errorf("nowhere stands %q", want.Says)
+			}
+			if n := strings.Count(r.Report, "\n") + 1; n > 12 {
+				t.Errorf("the report has %d lines", n)
+			}
+			agentMeets(t, folder, l, want)
+			if t.Failed() {
+				t.Logf("%s\n%s", l.Try("doctor"), out)
+			}
+		})
+	}
+}
+
+// seenByAgent are the stages in the agent's log where they are not doctor's: it meets a fault and does not look behind it. "": it
+// delivers.
+var seenByAgent = map[string]string{
+	"bus-missing": "", "bus-denied": "", "disk-full": "", "disk-read-only": "",
+	"device-expired": "tls", "device-future": "tls", "clock-ahead": "tls", // the endpoint says so
+	"alpn-block": "tls", "inspect": "tls", "inspect-trusted": "connack",
+	"client-id-taken": "tcp", "deny-publish": "tcp", // a session that is cut
+	"garbage": "connack", "huge": "connack", // in the moment of the login
+}
+
+// agentMeets runs the agent where a fault is until it met it, and wants one line about it in its log, with the stage. Configurations
+// that are refused do not get so far.
+func agentMeets(t *testing.T, folder string, l *lab.Lab, want lab.Outlook) {
+	t.Helper()
+	stage, differs := seenByAgent[want.Name]
+	if !differs {
+		stage = want.Culprit
+	}
+	p := start(t, []string{"PATH=" + folder + ":" + os.Getenv("PATH")}, "sh", "-c", "exec env "+l.Try("run"))
+	ended := func() bool {
+		select {
+		case <-p.ended:
+			return true
+		default:
+			return false
+		}
+	}
+	await(t, 40*time.Second, "the agent has met the fault, or none", func() bool {
+		log := p.log.String()
+		return ended() || strings.Contains(log, "stage=") || stage == "" && strings.Contains(log, "msg=connected")
+	})
+	if ended() {
+		if code := p.wait(time.Second); code != 3 || want.Culprit != "key" || !strings.Contains(p.log.String(), want.Says) {
+			t.Errorf("the agent ended with code %d:\n%s", code, p.log.String())
+		}
+		return
+	}
+	p.stop()
+	var said []string
+	var last time.Time
+	for line := range strings.Lines(p.log.String()) {
+		if !strings.Contains(line, "level=WARN") && !strings.Contains(line, "level=ERROR") || want.Culprit == "disk" ||
+			strings.Contains(line, "on the same batch") { // of the delivery, not of the link
+			continue
+		}
+		if _, after, found := strings.Cut(line, "stage="); found {
+			stage, _, _ := strings.Cut(after, " ")
+			said = append(said, stage)
+		}
+		clock, _, _ := strings.Cut(strings.TrimPrefix(line, "time="), " ")
+		at, err := time.Parse(time.RFC3339, clock)
+		if err != nil || at.Sub(last) < 900*time.Millisecond { // attempts are a second apart
+			t.Errorf("%v: more than a line for one failure:\n%s", err, p.log.String())
+		}
+		last = at
+	}
+	if stage == "" && said != nil || stage != "" && (said == nil || said[0] != stage && !(stage == "connack" && said[0] == "ack")) {
+		t.Errorf("the agent says %q, want %q:\n%s", said, stage, p.log.String())
+	}
+}
