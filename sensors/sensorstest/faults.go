@@ -4,30 +4,49 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"pinhole/sensors"
-	"pinhole/sensors/kind"
 	"pinhole/sensors/sim"
 )
 
 // hard is a fault that the bus reports: the driver has nothing to find out, and must hand it on.
-var hard = map[sim.Trouble]struct {
+var hard = map[family]map[sim.Trouble]reported{
+	i2c: {
+		sim.NAK:     {syscall.EREMOTEIO, []sensors.Class{sensors.Absent, sensors.NAK}},
+		sim.Timeout: {syscall.ETIMEDOUT, []sensors.Class{sensors.Timeout}},
+		sim.Lost:    {syscall.EAGAIN, []sensors.Class{sensors.Busy}},
+		sim.Broken:  {syscall.EIO, []sensors.Class{sensors.IO}},
+	},
+	spi: {
+		sim.Timeout: {syscall.ETIMEDOUT, []sensors.Class{sensors.Timeout}},
+		sim.Broken:  {syscall.EIO, []sensors.Class{sensors.IO}},
+	},
+	uart: {
+		sim.Broken: {syscall.EIO, []sensors.Class{sensors.IO}},
+	},
+}
+
+// reported is how a bus reports a fault.
+type reported struct {
 	errno   syscall.Errno
 	classes []sensors.Class
-}{
-	sim.NAK:     {syscall.EREMOTEIO, []sensors.Class{sensors.Absent, sensors.NAK}},
-	sim.Timeout: {syscall.ETIMEDOUT, []sensors.Class{sensors.Timeout}},
-	sim.Lost:    {syscall.EAGAIN, []sensors.Class{sensors.Busy}},
-	sim.Broken:  {syscall.EIO, []sensors.Class{sensors.IO}},
 }
 
 // names of the faults, as the tests' names have them.
 var names = map[sim.Trouble]string{sim.NAK: "nak", sim.Timeout: "timeout", sim.Lost: "lost", sim.Broken: "broken", sim.Flip: "flip",
-	sim.FlipWrite: "flipwrite", sim.Ones: "ones", sim.Zeros: "zeros"}
+	sim.FlipWrite: "flipwrite", sim.Ones: "ones", sim.Zeros: "zeros", sim.Cut: "cut", sim.Noise: "noise"}
+
+// troubles is the faults that a family's buses can have.
+func troubles(f family) []sim.Trouble {
+	list := []sim.Trouble{sim.NAK, sim.Timeout, sim.Lost, sim.Broken, sim.Flip, sim.FlipWrite, sim.Ones, sim.Zeros}
+	if f == uart {
+		list = append(list, sim.Cut, sim.Noise)
+	}
+	return list
+}
 
 // forever is a fault that does not go away by itself.
 const forever = 1 << 30
@@ -36,7 +55,7 @@ const forever = 1 << 30
 func (s *Suite) faults(t *testing.T, opening bool) {
 	steps, want := s.record(t, opening)
 	for k, step := range steps {
-		for trouble := sim.NAK; trouble <= sim.Zeros; trouble++ {
+		for _, trouble := range troubles(s.family()) {
 			list := []sim.Fault{{Trouble: trouble}}
 			switch trouble {
 			case sim.Flip:
@@ -44,7 +63,7 @@ func (s *Suite) faults(t *testing.T, opening bool) {
 			case sim.FlipWrite:
 				list = everyBit(trouble, step.W)
 			}
-			if _, soft := hard[trouble]; !soft && s.Blind {
+			if _, told := hard[s.family()][trouble]; !told && s.Blind {
 				continue
 			}
 			for _, fault := range list {
@@ -92,12 +111,6 @@ func (s *Suite) record(t *testing.T, opening bool) (steps []sim.Transfer, want [
 	return steps, want
 }
 
-// bus is where the part is: behind a multiplexer if the parameters say so.
-func (s *Suite) bus() string { return kind.I2CNumber(s.Params) }
-
-// trunk is where faults strike: the transfers with a multiplexer are among those that fail.
-func (s *Suite) trunk() string { return strings.TrimPrefix(kind.I2CBus(s.Params), "i2c-") }
-
 // try makes one run in which the transfers from k on, length of them, fail.
 func (s *Suite) try(t *testing.T, d *desk, name string, opening bool, k, length int, fault sim.Fault, want []sensors.Measurement) {
 	inject := func() {
@@ -125,10 +138,10 @@ func (s *Suite) try(t *testing.T, d *desk, name string, opening bool, k, length 
 		begin = time.Now()
 		list, err = sense(dev)
 	}
-	if took := time.Since(begin); took > limit+sim.AdapterTimeout+paces*s.Pace {
+	if took := time.Since(begin); took > s.limit()+sim.AdapterTimeout+paces*s.Pace {
 		t.Errorf("%s: returned after %v", name, took)
 	}
-	h, isHard := hard[fault.Trouble]
+	h, isHard := hard[s.family()][fault.Trouble]
 	switch {
 	case err == nil && isHard && !(s.Patient && fault.Trouble == sim.NAK && length < forever):
 		t.Errorf("%s: no error", name)

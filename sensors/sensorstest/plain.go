@@ -2,20 +2,16 @@ package sensorstest
 
 import (
 	"context"
-	"maps"
 	"testing"
 	"time"
-
-	"pinhole/sensors/sim"
 )
 
 // truth compares the values with the world over its whole range, on parts with different factory constants.
 func (s *Suite) truth(t *testing.T) {
 	for variant := range uint32(4) {
 		s.bubble(t, func(t *testing.T, d *desk) {
-			if c := sim.NewChip(s.Kind.Name, sim.Env{World: d, Variant: variant, Params: s.Params}); c != nil {
-				d.Plug(s.bus(), uint16(s.Params.Int("address")), s.Kind.Name, c)
-				time.Sleep(time.Second)
+			if s.plugNew(d, "", variant) {
+				time.Sleep(time.Second + s.warmUp())
 			}
 			dev := d.mustOpen(t, s.Params)
 			for i := range s.Truth {
@@ -38,9 +34,8 @@ func (s *Suite) truth(t *testing.T) {
 // instances has two parts measure side by side.
 func (s *Suite) instances(t *testing.T) {
 	s.bubble(t, func(t *testing.T, d *desk) {
-		p := maps.Clone(s.Params)
-		if p.Has("address") {
-			p["bus"] = int64(7)
+		p := s.elsewhere()
+		if s.family() != loose {
 			d.attach(t, p)
 			time.Sleep(time.Second)
 		}

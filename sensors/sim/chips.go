@@ -77,18 +77,66 @@ func Chips() []string {
 	return names
 }
 
+// spiChip and talker are rows of the tables of the other buses.
+type spiChip struct {
+	kind string
+	make func(Env) SPIChip
+}
+
+type talker struct {
+	kind string
+	make func(Env) Talker
+}
+
+func allSPI() []spiChip {
+	return []spiChip{
+		{"mcp3004", mcp3(10, 4)},
+		{"mcp3008", mcp3(10, 8)},
+		{"mcp3204", mcp3(12, 4)},
+		{"mcp3208", mcp3(12, 8)},
+		{"max31855", newMAX31855},
+		{"max31865", newMAX31865},
+	}
+}
+
+func allTalkers() []talker {
+	return []talker{}
+}
+
 // NewSPIChip makes the chip that sensors of a kind talk to over SPI, for PlugSPI; nil if there is none.
 func NewSPIChip(kindName string, e Env) SPIChip {
-	switch kindName {
+	for _, c := range allSPI() {
+		if c.kind == kindName {
+			return c.make(e)
+		}
 	}
 	return nil
 }
 
+// SPIChips lists the kinds for which there is a simulated chip on SPI.
+func SPIChips() (names []string) {
+	for _, c := range allSPI() {
+		names = append(names, c.kind)
+	}
+	return names
+}
+
 // NewTalker makes the part that sensors of a kind talk to at a serial port, for PlugTalker; nil if there is none.
 func NewTalker(kindName string, e Env) Talker {
-	switch kindName {
+	for _, c := range allTalkers() {
+		if c.kind == kindName {
+			return c.make(e)
+		}
 	}
 	return nil
+}
+
+// Talkers lists the kinds for which there is a simulated part at a serial port.
+func Talkers() (names []string) {
+	for _, c := range allTalkers() {
+		names = append(names, c.kind)
+	}
+	return names
 }
 
 // variant spreads chips at different places over the sets of factory constants.
