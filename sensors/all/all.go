@@ -21,6 +21,7 @@ import (
 	"pinhole/sensors/hwmon"
 	"pinhole/sensors/iio"
 	"pinhole/sensors/kind"
+	"pinhole/sensors/mcp3xxx"
 	"pinhole/sensors/mock"
 	"pinhole/sensors/onewire"
 	"pinhole/sensors/pipower"
@@ -47,6 +48,7 @@ func Kinds() []kind.Kind {
 		sgp40.Kind(), sht3x.Kind(), sht4x.Kind(), shtc3.Kind(),
 	}
 	list = append(list, bme280.Kinds()...)
+	list = append(list, mcp3xxx.Kinds()...)
 	list = append(list, gpio.Kinds()...)
 	list = append(list, register.Kinds()...)
 	list = append(list, aht20.Kinds()...)
