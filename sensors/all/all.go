@@ -21,6 +21,8 @@ import (
 	"pinhole/sensors/hwmon"
 	"pinhole/sensors/iio"
 	"pinhole/sensors/kind"
+	"pinhole/sensors/max31855"
+	"pinhole/sensors/max31865"
 	"pinhole/sensors/mcp3xxx"
 	"pinhole/sensors/mock"
 	"pinhole/sensors/onewire"
@@ -48,6 +50,7 @@ func Kinds() []kind.Kind {
 		sgp40.Kind(), sht3x.Kind(), sht4x.Kind(), shtc3.Kind(),
 	}
 	list = append(list, bme280.Kinds()...)
+	list = append(list, max31855.Kind(), max31865.Kind())
 	list = append(list, mcp3xxx.Kinds()...)
 	list = append(list, gpio.Kinds()...)
 	list = append(list, register.Kinds()...)
