@@ -34,7 +34,7 @@ func (d *doctor) checkBus(context.Context) []Check {
 		}
 	}
 	if len(order) == 0 {
-		return []Check{ok("no sensor needs an I2C or 1-Wire bus or a GPIO line")}
+		return []Check{ok("no sensor needs a bus, a serial port or a GPIO line")}
 	}
 	var lines []Check
 	for _, dev := range order {
@@ -45,20 +45,25 @@ func (d *doctor) checkBus(context.Context) []Check {
 	if lines == nil {
 		evidence := "can be used: /" + strings.Join(order, ", /")
 		if os.Geteuid() == 0 {
-			evidence += " (as root; the agent's user needs the groups i2c and gpio)"
+			evidence += " (as root; the agent's user needs the groups i2c, spi, gpio and dialout)"
 		}
 		lines = append(lines, ok(evidence))
 	}
 	return lines
 }
 
-// devices lists what a sensor needs: an I2C bus, a 1-Wire bus, or a GPIO chip, which one is known to its driver alone.
+// devices lists what a sensor needs: an I2C bus, a 1-Wire bus, an SPI device, a serial port, or a GPIO chip, which one is known to
+// its driver alone.
 func devices(s config.Sensor) (list []string) {
 	if s.Kind.Bus != nil {
 		if n, found := strings.CutPrefix(s.Kind.Bus(s.Params), "i2c-"); found {
 			list = append(list, "dev/i2c-"+n)
 		} else if n, found := strings.CutPrefix(s.Kind.Bus(s.Params), "w1-"); found {
 			list = append(list, "sys/bus/w1/devices/w1_bus_master"+n)
+		} else if strings.HasPrefix(s.Kind.Bus(s.Params), "spi-") {
+			list = append(list, "dev/spidev"+s.Params.String("device"))
+		} else if n, found := strings.CutPrefix(s.Kind.Bus(s.Params), "uart:/"); found {
+			list = append(list, n)
 		}
 	}
 	if slices.ContainsFunc(s.Kind.Keys, func(k kind.Key) bool { return k.Type == kind.Pin && s.Params.Has(k.Name) }) {
@@ -70,8 +75,13 @@ func devices(s config.Sensor) (list []string) {
 // checkDevice opens a device. Of several that a pattern matches, one that can be opened is enough.
 func (d *doctor) checkDevice(pattern, sensors string) Check {
 	name, group := "/"+pattern, "gpio"
-	if strings.HasPrefix(pattern, "dev/i2c-") {
+	switch {
+	case strings.HasPrefix(pattern, "dev/i2c-"):
 		group = "i2c"
+	case strings.HasPrefix(pattern, "dev/spidev"):
+		group = "spi"
+	case strings.HasPrefix(pattern, "dev/") && !strings.HasPrefix(pattern, "dev/gpiochip"):
+		group = "dialout"
 	}
 	paths := []string{filepath.Join(d.o.Root, pattern)}
 	if strings.Contains(pattern, "*") {
@@ -95,6 +105,13 @@ func (d *doctor) checkDevice(pattern, sensors string) Check {
 				"then sudo modprobe i2c-dev; the board then needs a restart")
 	case errors.Is(err, fs.ErrNotExist) && group == "i2c":
 		return fail(needs+" does not exist", you, "`ls /dev/i2c-*` shows the buses that there are; the one on the header is 1")
+	case errors.Is(err, fs.ErrNotExist) && group == "spi":
+		return fail(needs+" does not exist", you,
+			"switch SPI on: sudo raspi-config nonint do_spi 0, or dtparam=spi=on in config.txt, then restart the board")
+	case errors.Is(err, fs.ErrNotExist) && group == "dialout":
+		return fail(needs+" does not exist", you,
+			"on the header: sudo raspi-config nonint do_serial_hw 0 and do_serial_cons 1, then restart the board; "+
+				"of a USB adapter: `ls -l /dev/serial/by-id` shows those that are plugged in")
 	case errors.Is(err, fs.ErrNotExist):
 		return fail(needs+" does not exist", you,
 			"is this a Raspberry Pi? Its kernel has /dev/gpiochip0; `board: sim` needs no hardware")

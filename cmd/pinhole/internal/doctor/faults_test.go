@@ -193,6 +193,16 @@ var faults = []struct {
 			publishertest.WriteFile(b.t, b.o.Root, f, nil)
 		}
 	}, note: "can be used: /dev/i2c-1, /dev/gpiochip*"},
+	{name: "no SPI", stage: func(b *bench) { b.yaml["sensors"] = "[{name: tank, kind: mcp3008}]" }, culprit: "bus", note: "dtparam=spi=on"},
+	{name: "spi group missing", stage: func(b *bench) {
+		b.yaml["sensors"] = "[{name: tank, kind: mcp3008}]"
+		b.o.open = func(path string) error { return &fs.PathError{Op: "open", Path: path, Err: syscall.EACCES} }
+	}, culprit: "bus", note: "usermod -aG spi"},
+	{name: "SPI is there", stage: func(b *bench) {
+		b.yaml["sensors"] = "[{name: tank, kind: mcp3008, device: 0.1}]"
+		os.Mkdir(filepath.Join(b.o.Root, "dev"), 0o755)
+		publishertest.WriteFile(b.t, b.o.Root, "dev/spidev0.1", nil)
+	}, note: "can be used: /dev/spidev0.1"},
 	{name: "no 1-Wire", stage: func(b *bench) { b.yaml["sensors"] = "[{name: tank, kind: onewire}]" }, culprit: "bus", note: "dtoverlay=w1-gpio"},
 	{name: "1-Wire is there", stage: func(b *bench) {
 		b.yaml["sensors"] = "[{name: tank, kind: onewire}]"
