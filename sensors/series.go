@@ -35,9 +35,12 @@ type stage struct {
 	clock  *clock.Clock
 	log    *slog.Logger
 	series []*series
-	index  map[[3]string]*series
-	work   Measurement // the one in hand; here, because what filters see would otherwise be allocated for each
+	index  map[[3]string]*series // nil: few enough to look through
+	work   Measurement           // the one in hand; here, because what filters see would otherwise be allocated for each
 }
+
+// fewSeries are looked through faster than a map is, and cost no memory. Most sensors have one to three, a 1-Wire bus or a tape many.
+const fewSeries = 8
 
 // find returns the series of m; hint is its place in the usual order.
 func (st *stage) find(m *Measurement, hint int) *series {
@@ -46,8 +49,14 @@ func (st *stage) find(m *Measurement, hint int) *series {
 			return s
 		}
 	}
-	key := [3]string{m.Sensor, m.Channel, string(m.Quantity)}
-	if s := st.index[key]; s != nil {
+	key := func(s *series) [3]string { return [3]string{s.from, s.channel, string(s.quantity)} }
+	if st.index == nil {
+		for _, s := range st.series {
+			if s.quantity == m.Quantity && s.channel == m.Channel && s.from == m.Sensor {
+				return s
+			}
+		}
+	} else if s := st.index[[3]string{m.Sensor, m.Channel, string(m.Quantity)}]; s != nil {
 		return s
 	}
 	name := st.name
@@ -58,11 +67,16 @@ func (st *stage) find(m *Measurement, hint int) *series {
 		name += "." + m.Channel
 	}
 	s := &series{sensor: name, from: m.Sensor, channel: m.Channel, quantity: m.Quantity, chain: NewChain(st.specs)}
-	if st.index == nil {
-		st.index = make(map[[3]string]*series)
-	}
-	st.index[key] = s
 	st.series = append(st.series, s)
+	switch {
+	case st.index != nil:
+		st.index[key(s)] = s
+	case len(st.series) > fewSeries:
+		st.index = make(map[[3]string]*series, len(st.series))
+		for _, s := range st.series {
+			st.index[key(s)] = s
+		}
+	}
 	return s
 }
 

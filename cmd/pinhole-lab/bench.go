@@ -45,7 +45,7 @@ func bench(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	defer os.RemoveAll(b.dir)
 	b.out = tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0)
-	for _, part := range []func() error{b.tape, b.flatOut, b.backlog, b.quiet, b.posts} {
+	for _, part := range []func() error{b.tape, b.flatOut, b.backlog, b.quiet, b.growth, b.posts} {
 		if err := part(); err != nil {
 			b.out.Flush()
 			fmt.Fprintln(stderr, "pinhole-lab bench:", err)
