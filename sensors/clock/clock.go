@@ -6,7 +6,10 @@
 // out later, when the offset between both clocks is known; see History.
 package clock
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // BootID is the kernel's id of one boot, /proc/sys/kernel/random/boot_id.
 type BootID [16]byte
@@ -43,10 +46,21 @@ func (c *Clock) Mono() int64 {
 	return c.mono()
 }
 
-// At returns the instant at which Mono read mono, which lies in the past; one that seems to lie in the future is now.
+// At returns the instant at which Mono read mono, which lies in the past; one that seems to lie in the future is now. Both clocks
+// are read one after the other, and a process may be held up between: the reading in the middle of two that are close together is
+// believed, or of those that are the closest.
 func (c *Clock) At(mono int64) Stamp {
-	age := max(c.Mono()-mono, 0)
-	s := c.read()
+	const near, attempts = int64(50 * time.Microsecond), 4
+	var s Stamp
+	var age int64
+	spread := int64(math.MaxInt64)
+	for i := 0; i < attempts && spread > near; i++ {
+		before, now := c.Mono(), c.read()
+		if d := c.Mono() - before; d < spread {
+			s, age, spread = now, before+d/2-mono, d
+		}
+	}
+	age = max(age, 0)
 	s.Boot -= age
 	s.Wall -= age
 	return s
