@@ -113,24 +113,25 @@ func (d *Dev) edge(e kind.Event, emit func(sensors.Measurement)) {
 	}
 }
 
-// look compares the level with the reported state. Where they differ, or edges are missing, it reports the hole and what is now.
+// look compares the level with the reported state. Where they differ although no edge is under way, or edges are missing, it
+// reports the hole and what is now.
 func (d *Dev) look(ctx context.Context, edge func(kind.Event), emit func(sensors.Measurement)) error {
-	const step = ": read level"
 	level, err := d.line.Read()
 	if err != nil {
-		return kind.Fail(d.name+step, err)
+		return kind.Fail(d.name+": read level", err)
 	}
 	if level != d.state {
+		seq := d.seq
 		if err := d.edges(ctx, late, edge); err != nil {
 			return err
 		}
-		if level, err = d.line.Read(); err != nil {
-			return kind.Fail(d.name+step, err)
+		switch {
+		case d.seq != seq: // edges come, and they know better: the level is that of a moment which they have passed or will reach
+			level = d.state
+		case ctx.Err() == nil && !d.gap:
+			d.lost.Add(1)
+			d.gap = true
 		}
-	}
-	if level != d.state && !d.gap {
-		d.lost.Add(1)
-		d.gap = true
 	}
 	if d.gap {
 		emit(sensors.Measurement{Quantity: d.quantity, Err: sensors.IO})

@@ -1,7 +1,9 @@
 package gpio
 
 import (
+	"context"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -73,6 +75,49 @@ func TestEdge(t *testing.T) {
 	if d.Lost() != 0 {
 		t.Errorf("wrapped: lost %d", d.Lost())
 	}
+}
+
+// flutter is a line that changes all the time. Its level can be read at once, its edges arrive a while later.
+type flutter struct {
+	kind.Line
+	start time.Time
+	seq   uint32
+}
+
+const flutterEvery, flutterLate = 7300 * time.Microsecond, 10 * time.Millisecond
+
+func (f *flutter) Read() (bool, error) { return time.Since(f.start)/flutterEvery%2 == 1, nil }
+
+func (f *flutter) Events(ctx context.Context, g func(kind.Event)) error {
+	for {
+		next := f.start.Add(time.Duration(f.seq+1)*flutterEvery + flutterLate)
+		select {
+		case <-time.After(time.Until(next)):
+			f.seq++
+			g(kind.Event{Rising: f.seq%2 == 1, Seq: f.seq})
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// TestFlutter: edges under way are not taken for lost ones when the level is ahead of them.
+func TestFlutter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &Dev{quantity: sensors.Level, line: &flutter{start: time.Now()}}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		n := 0
+		err := d.Watch(ctx, func(m sensors.Measurement) {
+			if want := float64(n % 2); m.Err != "" || m.Value != want {
+				t.Fatalf("reading %d: %+v, want %v", n, m, want)
+			}
+			n++
+		})
+		if want := int((time.Minute - flutterLate) / flutterEvery); err != nil || n != want+1 || d.Lost() != 0 {
+			t.Errorf("%d readings, %d lost, %v; want %d", n, d.Lost(), err, want+1)
+		}
+	})
 }
 
 func TestEdgeAllocates(t *testing.T) {
