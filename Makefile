@@ -31,13 +31,17 @@ arm64: ## dist/pinhole-linux-arm64: 64-bit systems on Pi 3 and later
 demo: build ## a simulated board, an AWS-like endpoint and the agent between them (SECONDS=20 ends by itself)
 	@dist/pinhole-lab demo $(if $(SECONDS),--seconds $(SECONDS))
 
-.PHONY: test test-long setup
+.PHONY: test test-long test-kernel setup
 test: ## everything that proves the program; installs what it needs (see scripts/setup.sh)
 	scripts/test.sh
 
 test-long: ## long campaigns: every torn write, 500 kills of the queue, eight times the cuts and kills of the agent
 	go test ./publisher/queue -queue.long -timeout 60m
 	go test ./cmd/pinhole -run E2E -campaign 8 -timeout 60m
+
+test-kernel: build arm arm64 ## the agent on real kernels in QEMU: a Raspberry Pi 3 with a sensor, GPIO edges
+	-scripts/kernel/fetch.sh arm64
+	go test -v -timeout 20m ./scripts/kernel -boot long
 
 setup: ## install the programs that the tests use (mosquitto, haproxy, qemu-user-static ...)
 	scripts/setup.sh

@@ -20,7 +20,7 @@ go mod verify >/dev/null || fail "a module on disk differs from go.sum"
 echo "check: go.mod ok"
 go tool -modfile=scripts/tools.mod staticcheck -checks 'all,-ST1003,-ST1020,-ST1021,-ST1022' ./...
 echo "check: staticcheck ok"
-for script in .ci/run scripts/*.sh; do
+for script in .ci/run scripts/*.sh scripts/*/*.sh; do
 	case "$(head -n 1 "$script")" in *bash*) bash -n "$script" ;; *) sh -n "$script" ;; esac
 done
 echo "check: scripts ok"

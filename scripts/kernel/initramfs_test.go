@@ -43,7 +43,7 @@ func initramfs(files map[string][]byte) []byte {
 
 // TestInitramfs compares an archive with one that was laid out by hand.
 func TestInitramfs(t *testing.T) {
-	head := func(n, mode, size, device, name int) string {
+	head := func(n, mode, size int, device int64, name int) string {
 		return fmt.Sprintf("070701%08x%08x0000000000000000%08x00000000%08x0000000000000000%016x%08x00000000", n, mode, 1, size, device, name)
 	}
 	want := head(1, 0o40755, 0, 0, 4) + "dev\x00\x00\x00" + head(2, 0o20666, 0, 1<<32+3, 9) + "dev/null\x00\x00" +
