@@ -9,8 +9,8 @@
 // hour after the beginning on: until then a 0 is no value here but an error of class warmup. A part that has a baseline when it
 // is opened is not told to begin again, which would cost it what it has learned.
 //
-// The part also computes a "CO2 equivalent". That is the same hydrogen signal on another scale, made to look like what people
-// breathe out; it knows nothing of carbon dioxide, and reported as co2 it would be a lie. It is left out.
+// The part also computes a "CO2 equivalent". That is a hydrogen signal on another scale, made to look like what people breathe
+// out; it knows nothing of carbon dioxide, and so it is quantity co2_equivalent and never co2.
 //
 // It leaves to others: the compensation for humidity, and keeping the baseline while there is no supply.
 package sgp30
@@ -56,7 +56,7 @@ type Dev struct {
 	warming  *sensors.Error  // made once, so that warming up costs nothing
 	clean    *sensors.Error
 	words    [2]uint16
-	out      [1]sensors.Measurement
+	out      [2]sensors.Measurement
 }
 
 func open(ctx context.Context, b kind.Board, p kind.Params) (any, error) {
@@ -178,13 +178,14 @@ const (
 	maxPPB          = 60000
 )
 
-// convert makes the measurement. The CO2 equivalent must be possible, as a witness.
+// convert makes the measurements. Both must be possible.
 func (d *Dev) convert(equivalent, tvoc uint16) ([]sensors.Measurement, error) {
 	if equivalent < lowest || equivalent > highest || tvoc > maxPPB {
 		return nil, d.port.Errorf(sensors.Range, "convert", "%d ppb, %d ppm equivalent are outside of 0 to 60000 and 400 to 60000",
 			tvoc, equivalent)
 	}
-	return append(d.out[:0], sensors.Measurement{Quantity: sensors.TVOC, Value: float64(tvoc)}), nil
+	return append(d.out[:0], sensors.Measurement{Quantity: sensors.TVOC, Value: float64(tvoc)},
+		sensors.Measurement{Quantity: sensors.CO2Equivalent, Value: float64(equivalent)}), nil
 }
 
 // Close leaves the part as it is: it can only be stopped by a call to all parts of the bus, which would reset others too, and

@@ -13,8 +13,8 @@ import (
 )
 
 func worlds() (list []sim.Still) {
-	for _, ppb := range []float64{120, 999, 1, 0, 37, 60000, 0} {
-		list = append(list, sim.Still{sensors.TVOC: ppb})
+	for _, w := range [][2]float64{{120, 417}, {999, 1250}, {1, 400}, {0, 400}, {37, 20567}, {60000, 60000}, {0, 400}} {
+		list = append(list, sim.Still{sensors.TVOC: w[0], sensors.CO2Equivalent: w[1]})
 	}
 	return list
 }
@@ -22,7 +22,7 @@ func worlds() (list []sim.Still) {
 // TestConformance goes at the pace of the part's hour: a part that was reset without anybody noticing says 0 for so long.
 func TestConformance(t *testing.T) {
 	sensorstest.Run(t, sensorstest.Suite{Kind: Kind(), Truth: worlds(), Pace: 5 * time.Minute,
-		Within: map[sensors.Quantity]float64{sensors.TVOC: 0.5}})
+		Within: map[sensors.Quantity]float64{sensors.TVOC: 0.5, sensors.CO2Equivalent: 0.5}})
 }
 
 // part is an opened part on a board of its own.
@@ -156,11 +156,11 @@ func TestConvert(t *testing.T) {
 		equivalent, tvoc uint16
 		ok               bool
 	}{
-		{400, 0, true}, {400, 1, true}, {60000, 60000, true}, {399, 0, false}, {60001, 0, false}, {400, 60001, false},
+		{400, 0, true}, {400, 1, true}, {401, 2, true}, {60000, 60000, true}, {399, 0, false}, {60001, 0, false}, {400, 60001, false},
 		{0, 0, false}, {0xFFFF, 0xFFFF, false},
 	} {
 		list, err := d.convert(tt.equivalent, tt.tvoc)
-		if tt.ok != (err == nil) || tt.ok && (len(list) != 1 || list[0].Value != float64(tt.tvoc)) ||
+		if tt.ok != (err == nil) || tt.ok && (len(list) != 2 || list[0].Value != float64(tt.tvoc) || list[1].Value != float64(tt.equivalent)) ||
 			!tt.ok && sensors.ClassOf(err) != sensors.Range {
 			t.Errorf("%d, %d: %v, %v", tt.equivalent, tt.tvoc, list, err)
 		}
@@ -173,7 +173,7 @@ func FuzzConvert(f *testing.F) {
 	f.Add(uint16(0xFFFF), uint16(0xFFFF))
 	f.Fuzz(func(t *testing.T, equivalent, tvoc uint16) {
 		d := &Dev{port: sensirion.Port{Part: new(kind.Part)}}
-		if list, err := d.convert(equivalent, tvoc); err == nil && !(list[0].Value >= 0 && list[0].Value <= 60000) {
+		if list, err := d.convert(equivalent, tvoc); err == nil && !(list[0].Value >= 0 && list[0].Value <= 60000 && list[1].Value >= 400 && list[1].Value <= 60000) {
 			t.Errorf("%v", list)
 		}
 	})

@@ -37,7 +37,7 @@ func (c *sgp30) Tx(now time.Time, w, r []byte) bool {
 		case 0x2008: // measure_air_quality: equivalent CO2 in ppm, TVOC in ppb
 			c.busy = now.Add(12 * time.Millisecond)
 			if tvoc := c.env.World.Value(sensors.TVOC, c.env.Place, now); after(15 * time.Second) {
-				c.reply(c.busy, uint16(min(400+2*tvoc, 60000)), uint16(min(max(tvoc, 0), 60000)+0.5))
+				c.reply(c.busy, uint16(min(max(c.env.World.Value(sensors.CO2Equivalent, c.env.Place, now), 400), 60000)+0.5), uint16(min(max(tvoc, 0), 60000)+0.5))
 			} else {
 				c.reply(c.busy, 400, 0)
 			}
