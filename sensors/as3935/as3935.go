@@ -29,7 +29,6 @@ const (
 	statistics  = 0x40   // CL_STAT as it is but while it is toggled
 	unnamed     = 0x80   // a bit of the same register that reads 1
 	tooNoisy    = 1 << 0 // INT_NH, as long as it lasts
-	lightning   = 1 << 3 // INT_L, until it is read
 	calibDone   = 1 << 7
 	calibBroken = 1 << 6
 
@@ -209,16 +208,17 @@ func (d *Dev) sense(ctx context.Context) ([]sensors.Measurement, error) {
 }
 
 // look fills was with the registers, as read twice in a row. Reading takes the interrupts away, all but noise that goes on. After one
-// of lightning the part needs a moment for the distance.
+// of lightning the part needs a moment for energy and distance: what it tells in between differs from what it tells then, or a stroke
+// that came after the first time is seen by the next look.
 func (d *Dev) look(ctx context.Context, step string) error {
 	for n := range 4 {
-		if err := d.read(ctx, step, regGain, d.r[:]); err != nil {
-			return err
-		}
-		if d.r[regInterrupt]&lightning != 0 {
+		if n > 0 {
 			if err := d.part.Wait(ctx, step, shortly); err != nil {
 				return err
 			}
+		}
+		if err := d.read(ctx, step, regGain, d.r[:]); err != nil {
+			return err
 		}
 		d.r[regInterrupt] &= 0xE0 | tooNoisy
 		if n > 0 && d.r == d.was {

@@ -2,6 +2,8 @@ package as3935
 
 import (
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -116,11 +118,22 @@ func TestSettings(t *testing.T) {
 		if err := bus.Tx(3, []byte{0}, r); err != nil || [4]byte(r[:4]) != [4]byte{0x1C, 0x53, 0xC9, 0x20} || r[8] != 0x0B {
 			t.Errorf("% x, %v", r, err)
 		}
-		board.Plug("1", 3, "untuned", &untuned{})
+		other := &untuned{}
+		board.Plug("1", 3, "untuned", other)
 		_, err := Kind().Open(t.Context(), board, p)
 		const want = "as3935 at i2c-1/0x03: calibrate: 0xc0, 0x80: the oscillators cannot be calibrated"
 		if err == nil || err.Error() != want || sensors.ClassOf(err) != sensors.IO {
 			t.Errorf("%v, want %s", err, want)
+		}
+		// Defaults, settings, calibration of the RCOs, which is begun and ended by the display of its clock: "RCO Calibration".
+		const written = "3c96 001c 0153 02c9 0320 080b 3d96 082b 080b "
+		if !strings.HasPrefix(other.written, written) {
+			t.Errorf("written %q, want %q", other.written, written)
+		}
+		other.written = ""
+		_, _ = Kind().Open(t.Context(), board, kind.WithDefaults(Kind().Keys, nil))
+		if defaults := "3c96 0024 0122 02c2 0320 0800 "; !strings.HasPrefix(other.written, defaults) {
+			t.Errorf("written %q, want %q", other.written, defaults)
 		}
 	})
 	problems := Kind().Check(kind.Params{"tuning": int64(50)})
@@ -130,9 +143,15 @@ func TestSettings(t *testing.T) {
 }
 
 // untuned is a part whose timer cannot be calibrated.
-type untuned struct{ sim.Registers }
+type untuned struct {
+	sim.Registers
+	written string
+}
 
 func (u *untuned) Tx(_ time.Time, w, r []byte) bool {
+	if len(w) > 1 {
+		u.written += fmt.Sprintf("%x ", w)
+	}
 	u.Transfer(w, r)
 	u.Mem[0x3A], u.Mem[0x3B] = 0xC0, 0x80
 	return true
@@ -143,24 +162,23 @@ func (*untuned) Power(time.Time) {}
 // TestConvert: every distance that the part can tell, and those that it cannot.
 func TestConvert(t *testing.T) {
 	d := &Dev{part: new(kind.Part), noStorm: errors.New("fine")}
-	values := 0
+	// Table "Distance Estimation": 000001 overhead, and 14 distances.
+	told := map[byte]float64{1: 1000, 5: 5000, 6: 6000, 8: 8000, 10: 10000, 12: 12000, 14: 14000, 17: 17000, 20: 20000, 24: 24000, 27: 27000,
+		31: 31000, 34: 34000, 37: 37000, 40: 40000}
 	for km := range byte(64) {
-		list := d.convert(&[block]byte{regDistance: km | 0xC0})
-		switch {
-		case list[1].Err == "":
-			values++
-			if list[1].Value != 1000*float64(km) || km == 0 || km > 40 {
-				t.Errorf("%d: %v", km, list[1])
-			}
-		case list[1].Err != sensors.Range || list[1].Value != 0 || list[1].Cause == nil:
+		list := d.convert(&[block]byte{7: km | 0xC0})
+		if list[1].Value != told[km] || (list[1].Err == "") != (told[km] > 0) {
 			t.Errorf("%d: %v", km, list[1])
+		}
+		if told[km] == 0 && (list[1].Err != sensors.Range || (list[1].Cause == d.noStorm) != (km == 0 || km == 0x3F)) {
+			t.Errorf("%d: %v, %v", km, list[1], list[1].Cause)
 		}
 		if list[0].Value != 0 || list[0].Err != "" || list[2].Value != 0 {
 			t.Errorf("%d: %v", km, list)
 		}
 	}
-	if values != 15 { // "from overhead to 40km in 15 steps"
-		t.Errorf("%d distances", values)
+	if e := energy(&[block]byte{4: 0x12, 5: 0x34, 6: 0xF6}); e != 0x163412 {
+		t.Errorf("energy %#x", e)
 	}
 	for _, tt := range []struct {
 		energy [3]byte

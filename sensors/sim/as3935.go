@@ -8,7 +8,7 @@ import (
 )
 
 // as3935 is an ams AS3935: datasheet v1-04, "Register Table". Each time that the count of the world has changed there was a stroke since
-// the last time that somebody asked; the world's alarm is noise.
+// the last time that somebody asked, and its energy and distance come 2 ms after the interrupt; the world's alarm is noise.
 type as3935 struct {
 	Registers
 	env    Env
@@ -18,6 +18,7 @@ type as3935 struct {
 	begun  time.Time // a calibration under way; zero: none
 	heard  float64   // the world's count
 	energy uint32
+	shows  time.Time // when energy and distance are those of the last stroke
 }
 
 func newAS3935(e Env) Chip {
@@ -28,7 +29,7 @@ func newAS3935(e Env) Chip {
 
 // Power leaves the part listening, without calibration.
 func (c *as3935) Power(now time.Time) {
-	c.awake, c.tuned, c.begun, c.heard = now.Add(4*time.Millisecond), false, time.Time{}, 0
+	c.awake, c.tuned, c.begun, c.heard, c.shows = now.Add(4*time.Millisecond), false, time.Time{}, 0, now
 	c.preset()
 }
 
@@ -101,6 +102,10 @@ func (c *as3935) listen() {
 		c.heard = n
 		c.energy = (uint32(n)*77317 + 1 + c.env.Variant%4) & 0x1FFFFF
 		c.Mem[3] |= 8
+		c.shows = c.now.Add(2 * time.Millisecond)
+	}
+	if c.now.Before(c.shows) {
+		return
 	}
 	c.Mem[4], c.Mem[5], c.Mem[6] = byte(c.energy), byte(c.energy>>8), byte(c.energy>>16)
 	c.Mem[7] = 0x3F
