@@ -19,6 +19,7 @@ func Kind() kind.Kind {
 				Help: "time after each start for which there are no values yet"}),
 		Yields: func(kind.Params) []sensors.Quantity { return []sensors.Quantity{sensors.TVOC, sensors.CO2Equivalent} },
 		Bus:    kind.I2CBus,
+		Probe:  kind.IDRegister(regID, 1, func(id uint32) bool { return id == idPart }),
 		Open:   open,
 		Manual: kind.Manual{
 			Parts:     "ams CCS811 (ScioSense CCS811B), on boards called CJMCU-811",

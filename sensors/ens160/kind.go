@@ -14,8 +14,9 @@ func Kind() kind.Kind {
 		Yields: func(kind.Params) []sensors.Quantity {
 			return []sensors.Quantity{sensors.TVOC, sensors.AQIUBA, sensors.CO2Equivalent}
 		},
-		Bus:  kind.I2CBus,
-		Open: open,
+		Bus:   kind.I2CBus,
+		Probe: kind.IDRegister(regID, 2, func(id uint32) bool { return id == idLow<<8|idHigh }),
+		Open:  open,
 		Manual: kind.Manual{
 			Parts:     "ScioSense ENS160 (part id 0x0160), on boards with an AHT21 beside it",
 			Datasheet: "ENS160 revision 0.95, https://www.sciosense.com/wp-content/uploads/2023/12/ENS160-Datasheet.pdf",

@@ -14,8 +14,9 @@ func Kind() kind.Kind {
 		Yields: func(kind.Params) []sensors.Quantity {
 			return []sensors.Quantity{sensors.UVIndex, sensors.Raw, sensors.Raw}
 		},
-		Bus:  kind.I2CBus,
-		Open: open,
+		Bus:   kind.I2CBus,
+		Probe: probe(),
+		Open:  open,
 		Manual: kind.Manual{
 			Parts:     "Vishay VEML6075 (id 0x26)",
 			Datasheet: "VEML6075, document 84304, https://www.vishay.com/docs/84304/veml6075.pdf",
@@ -39,4 +40,11 @@ func Kind() kind.Kind {
 			Example: "name: sun\nkind: veml6075\nevery: 30s\n",
 		},
 	}
+}
+
+// probe reads the id's word, the lowest byte of which comes first.
+func probe() kind.Probe {
+	p := kind.IDRegister(regID, 2, func(id uint32) bool { return id>>8 == idPart })
+	p.Words = true
+	return p
 }
