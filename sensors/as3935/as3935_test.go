@@ -177,7 +177,7 @@ func TestConvert(t *testing.T) {
 			t.Errorf("%d: %v", km, list)
 		}
 	}
-	if e := energy(&[block]byte{4: 0x12, 5: 0x34, 6: 0xF6}); e != 0x163412 {
+	if e := energy(&[block]byte{4: 0x12, 5: 0x34, 6: 0xF7}); e != 0x173412 {
 		t.Errorf("energy %#x", e)
 	}
 	for _, tt := range []struct {

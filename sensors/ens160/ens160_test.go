@@ -119,6 +119,13 @@ func TestStatus(t *testing.T) {
 				if err != nil || list[0].Value != 174 || list[1].Value != 2 || list[2].Value != 660 {
 					t.Errorf("% x: %v, %v", tt.data, list, err)
 				}
+				if err := dev.(*Dev).Close(); err != nil || m.Mem[0x10] != 0 { // deep sleep
+					t.Errorf("closed: %v, mode %d", err, m.Mem[0x10])
+				}
+				m.Mem[0], m.Mem[1] = 0xFF, 0xFF
+				if _, err := Kind().Open(t.Context(), board, kind.WithDefaults(Kind().Keys, nil)); sensors.ClassOf(err) != sensors.Absent {
+					t.Errorf("nobody drives the bus: %v", err)
+				}
 				return
 			}
 			if err == nil || err.Error() != "ens160 at i2c-1/0x53: "+tt.want || sensors.ClassOf(err) != tt.class || list != nil {
@@ -131,6 +138,24 @@ func TestStatus(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestConvert: the limits from both sides. The end of the scale is none of its values.
+func TestConvert(t *testing.T) {
+	for _, tt := range []struct {
+		aqi              byte
+		tvoc, equivalent uint16
+		ok               bool
+	}{
+		{1, 0, 400, true}, {5, 64999, 64999, true}, {0, 0, 400, false}, {6, 0, 400, false}, {1, 65000, 400, false}, {1, 0, 399, false}, {1, 0, 65000, false},
+	} {
+		d := &Dev{part: new(kind.Part)}
+		list, err := d.convert(tt.aqi, tt.tvoc, tt.equivalent)
+		if tt.ok != (err == nil) || !tt.ok && sensors.ClassOf(err) != sensors.Range ||
+			tt.ok && (list[0].Value != float64(tt.tvoc) || list[1].Value != float64(tt.aqi) || list[2].Value != float64(tt.equivalent)) {
+			t.Errorf("%d, %d, %d: %v, %v", tt.aqi, tt.tvoc, tt.equivalent, list, err)
+		}
 	}
 }
 
