@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -241,6 +242,32 @@ func TestPlay(t *testing.T) {
 		time.AfterFunc(sec, func() { b.Close() })
 		if err := bus.Tx(0x44, []byte{0x89}, nil); sensors.ClassOf(err) != sensors.Timeout {
 			t.Errorf("hanging while the board closes: %v", err)
+		}
+	})
+}
+
+// TestPlayKeepsEdges: what happened under the old script, and nobody has taken yet, has its edges at their times.
+func TestPlayKeepsEdges(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		b := New(Options{Mono: func() int64 { return int64(time.Since(start)) }})
+		if err := b.Attach("gpio", kind.Params{"pin": "GPIO17", "quantity": "contact"}); err != nil {
+			t.Fatal(err)
+		}
+		b.Play(Script{Settings: []Setting{
+			{Quantity: sensors.Contact, Signal: constantly(1)},
+			{Quantity: sensors.Contact, When: When{At: 5 * sec, For: sec}, Signal: constantly(0)},
+		}})
+		l, err := b.Line("GPIO17", kind.LineOptions{Pull: kind.PullUp, ActiveLow: true, Edges: kind.BothEdges})
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * sec)
+		b.Play(Script{Settings: []Setting{{Quantity: sensors.Contact, Signal: constantly(0)}}})
+		time.Sleep(10 * sec)
+		want := []kind.Event{{Rising: false, Mono: int64(5 * sec), Seq: 1}, {Rising: true, Mono: int64(6 * sec), Seq: 2}, {Rising: false, Mono: int64(10 * sec), Seq: 3}}
+		if got := edges(t, l, sec); !slices.Equal(got, want) {
+			t.Errorf("edges %v, want %v", got, want)
 		}
 	})
 }

@@ -278,3 +278,25 @@ sim:
 		}
 	}
 }
+
+// TestStuckBus: a stuck bus is that of all its parts, and of no other's; so is one on which a part hangs.
+func TestStuckBus(t *testing.T) {
+	for mishap, class := range map[string]sensors.Class{"stuck": sensors.Timeout, "hang": sensors.Busy} {
+		w := follow(t, "sensors:\n  - {name: a, every: 1s, kind: bme280}\n  - {name: c, every: 1s, kind: sht4x}\n  - {name: b, every: 1s, kind: sht4x, bus: 2}\n"+
+			fmt.Sprintf(still, mishap), 40*time.Second)
+		for name, want := range map[string]sensors.Class{"a": sensors.Timeout, "c": class, "b": ""} {
+			var got sensors.Class
+			n := 0
+			for _, r := range w.of(name, sensors.Temperature) {
+				if r.Err != "" {
+					got = r.Err
+				} else if n++; want != "" && r.at > from+time.Second && r.at < to {
+					t.Errorf("%s: %s has a value after %v", mishap, name, r.at)
+				}
+			}
+			if got != want || n < 20 {
+				t.Errorf("%s: %s has class %q and %d values, want %q", mishap, name, got, n, want)
+			}
+		}
+	}
+}
