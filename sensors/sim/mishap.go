@@ -81,17 +81,17 @@ func (k *MishapKind) Suits(s Site) bool {
 	return slices.Contains(k.Media, s.Medium) && (!k.part || s.Medium != I2C || s.Address != 0)
 }
 
-// CanStand reports whether a simulated part of a kind can stand where one on that medium was.
-func CanStand(kindName string, m Medium) bool {
+// PartsOn lists the kinds whose simulated part can stand where one on that medium was.
+func PartsOn(m Medium) []string {
 	switch m {
 	case I2C:
-		return NewChip(kindName, Env{}) != nil
+		return Chips()
 	case SPI:
-		return NewSPIChip(kindName, Env{}) != nil
+		return SPIChips()
 	case UART:
-		return NewTalker(kindName, Env{}) != nil
+		return Talkers()
 	}
-	return false
+	return nil
 }
 
 // running is a mishap on a board.

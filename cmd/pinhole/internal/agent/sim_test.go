@@ -130,6 +130,8 @@ func TestMishaps(t *testing.T) {
 		hwmon   = "{name: a, every: 1s, kind: hwmon, device: lm75}"
 		dht     = "{name: a, every: 1s, kind: dht}"
 		thermal = "{name: a, every: 1s, kind: thermal}"
+		couple  = "{name: a, every: 1s, kind: max31855}"
+		pt100   = "{name: a, every: 1s, kind: max31865, wires: 3}"
 	)
 	for _, tt := range []struct {
 		sensor, mishap string
@@ -176,6 +178,17 @@ func TestMishaps(t *testing.T) {
 		{dht, "unplug", sensors.Absent, ""},
 		{thermal, "unplug", sensors.Absent, ""},
 		{thermal, "garbage", sensors.IO, ""},
+		{couple, "unplug", sensors.Absent, ""},
+		{couple, "timeout", sensors.Timeout, ""},
+		{couple, "broken", sensors.IO, ""},
+		{couple, "flip", sensors.CRC, ""},
+		{couple, "zeros", sensors.Absent, ""},
+		{couple, "hang", sensors.Timeout, ""},
+		{couple, "brownout", sensors.Absent, ""},
+		{couple, "swap, with: mcp3204", sensors.Absent, ""},
+		{pt100, "unplug", sensors.Absent, ""},
+		{pt100, "brownout", sensors.Absent, ""},
+		{pt100, "flip", sensors.Wrong, ""},
 	} {
 		kindName, _, _ := strings.Cut(strings.SplitN(tt.sensor, "kind: ", 2)[1], ",")
 		t.Run(strings.TrimSuffix(kindName, "}")+" "+tt.mishap, func(t *testing.T) {

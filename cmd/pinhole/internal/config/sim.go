@@ -367,9 +367,9 @@ func (p *parser) mishap(o *object, all []Sensor) (m sim.Mishap, ok bool) {
 		}
 		kindOf.problem(fmt.Sprintf("%s cannot happen to %s", m.Kind, who), "possible are "+oneOf(fit))
 	}
-	if m.With != "" && found && m.Kind == sim.Swap && !sim.CanStand(m.With, site.Medium) {
+	if parts := sim.PartsOn(site.Medium); m.With != "" && found && m.Kind == sim.Swap && !slices.Contains(parts, m.With) {
 		hint := "without this key another part of the same make is there"
-		if n := nearest.Of(m.With, sim.Chips()); n != "" && site.Medium == sim.I2C {
+		if n := nearest.Of(m.With, parts); n != "" {
 			hint = "did you mean " + n + "?"
 		}
 		with.problem(fmt.Sprintf("there is no simulated part %s for %s", quote(m.With), site.Medium), hint)
