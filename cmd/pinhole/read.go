@@ -54,6 +54,7 @@ func read(ctx context.Context, e *env, from *source, names []string, asJSON, wat
 		return e.fail(err)
 	}
 	defer board.Close()
+	board.LookOnly()
 	sources, err := board.Sources(c.Sensors)
 	if err != nil {
 		return e.fail(err)

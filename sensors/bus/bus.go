@@ -43,7 +43,7 @@ func New(root, state string) *Set {
 func (s *Set) Root() string { return s.root }
 
 // State returns the folder for totals.
-func (s *Set) State() string { return s.state }
+func (s *Set) State() (dir string, keep bool) { return s.state, true }
 
 // Close closes all I2C buses. Lines, SPI devices and serial ports belong to whom opened them. It is safe to call twice.
 func (s *Set) Close() error {

@@ -68,8 +68,8 @@ func TestI2CIsOpenedOnce(t *testing.T) {
 	if err != nil || a != b {
 		t.Errorf("second call: %v, %v", b, err)
 	}
-	if a.String() != "i2c-1" || s.State() != "/state" {
-		t.Errorf("named %q, state %q", a, s.State())
+	if dir, keep := s.State(); a.String() != "i2c-1" || dir != "/state" || !keep {
+		t.Errorf("named %q, state %q, %v", a, dir, keep)
 	}
 	if err := a.Tx(0x76, []byte{0xD0}, make([]byte, 1)); err != nil || h.tx != 1 {
 		t.Errorf("transfer: %v, %d", err, h.tx)

@@ -151,8 +151,9 @@ type Board interface {
 	Output(pin string, o OutputOptions) (Output, error)
 	// Root is the folder under which /sys, /proc and /dev are found: "/" on a board.
 	Root() string
-	// State is the folder in which parts may keep totals across restarts; "" if there is none.
-	State() string
+	// State is the folder in which parts keep totals across restarts; "" if there is none. Unless keep is true, they only read there:
+	// somebody has a look, and nothing is to be changed by it.
+	State() (dir string, keep bool)
 }
 
 // Pull is an input's bias.

@@ -199,7 +199,7 @@ func (b *Board) Root() string {
 }
 
 // State returns Options.State.
-func (b *Board) State() string { return b.opts.State }
+func (b *Board) State() (dir string, keep bool) { return b.opts.State, true }
 
 // Run keeps the files below Root moving, once a second and when something goes wrong with them, until ctx ends. While nobody has asked
 // for Root there are none.

@@ -41,7 +41,7 @@ func OpenBoard(c *config.Config, built string) (*Board, error) {
 	if c.Board == config.Sim {
 		// A desk's clock is right; that nothing disciplines it, as in a container, is no reason to mark every reading.
 		b.Clock = clock.Desk(machine.ID())
-		b.sim = sim.New(sim.Options{State: state, Mono: b.Clock.Mono})
+		b.sim = sim.New(sim.Options{State: filepath.Join(state, "sim"), Mono: b.Clock.Mono})
 		b.sim.Play(c.Sim)
 		b.Board = b.sim
 		return b, nil
@@ -49,6 +49,17 @@ func OpenBoard(c *config.Config, built string) (*Board, error) {
 	b.set = bus.New("/", state)
 	b.Board = b.set
 	return b, nil
+}
+
+// LookOnly makes the board one at which sensors change no state. It is called before Sources.
+func (b *Board) LookOnly() { b.Board = looked{b.Board} }
+
+// looked is a board whose state is only read.
+type looked struct{ kind.Board }
+
+func (l looked) State() (dir string, keep bool) {
+	dir, _ = l.Board.State()
+	return dir, false
 }
 
 // Close lets go of the buses.
