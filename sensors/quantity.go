@@ -31,6 +31,7 @@ const (
 	Volume           Quantity = "volume"
 	FlowRate         Quantity = "flow_rate"
 	Rainfall         Quantity = "rainfall"
+	RainfallRate     Quantity = "rainfall_rate"
 	AccelerationX    Quantity = "acceleration_x"
 	AccelerationY    Quantity = "acceleration_y"
 	AccelerationZ    Quantity = "acceleration_z"
@@ -93,6 +94,7 @@ var table = [...]Info{
 	{Volume, "m3", false, "m3", "volume", "m³", "volume, a rising total"},
 	{FlowRate, "l/s", false, "L/s", "volume_flow_rate", "L/s", "volume flow"},
 	{Rainfall, "mm", false, "mm", "precipitation", "mm", "rain, a rising total"},
+	{RainfallRate, "mm/h", false, "mm/h", "precipitation_intensity", "mm/h", "rain, as it falls"},
 	{AccelerationX, "m/s2", false, "m/s2", "", "m/s²", "acceleration along x"},
 	{AccelerationY, "m/s2", false, "m/s2", "", "m/s²", "acceleration along y"},
 	{AccelerationZ, "m/s2", false, "m/s2", "", "m/s²", "acceleration along z"},

@@ -27,6 +27,7 @@ import (
 	"pinhole/sensors/mock"
 	"pinhole/sensors/onewire"
 	"pinhole/sensors/pipower"
+	"pinhole/sensors/pulse"
 	"pinhole/sensors/register"
 	"pinhole/sensors/replay"
 	"pinhole/sensors/scd30"
@@ -53,6 +54,7 @@ func Kinds() []kind.Kind {
 	list = append(list, max31855.Kind(), max31865.Kind())
 	list = append(list, mcp3xxx.Kinds()...)
 	list = append(list, gpio.Kinds()...)
+	list = append(list, pulse.Kinds()...)
 	list = append(list, register.Kinds()...)
 	list = append(list, aht20.Kinds()...)
 	list = append(list, iio.Kinds()...)

@@ -25,6 +25,9 @@ type Suite struct {
 	Truth  []sim.Still
 	Within map[sensors.Quantity]float64
 
+	// Of a kind that counts the pulses of a line: by how much one raises a total, and what the rate is at one pulse a second.
+	Totals, Rates map[sensors.Quantity]float64
+
 	// Pace: the part warms up, or measures by itself and not when it is asked. A measurement that fails with class warmup is then
 	// made again after this time, a few times over, as somebody would who reads the part regularly.
 	Pace time.Duration
@@ -48,19 +51,22 @@ type Suite struct {
 
 	// Allocations is how many a measurement may make: 0 as a rule, a few where files are read.
 	Allocations float64
-
-	state string // the board's folder for totals
 }
 
 // Run puts the kind through everything that applies to it.
 func Run(t *testing.T, s Suite) {
 	s.Params = kind.WithDefaults(s.Kind.Keys, s.Params)
-	s.state = t.TempDir()
 	if s.Truth == nil {
 		s.Truth = []sim.Still{{}, {}}
 	}
+	if s.Kind.Paced {
+		s.Params["every"] = pacedEvery
+	}
 	t.Run("description", s.description)
-	if s.Kind.Event && s.Params.Has("pin") {
+	switch {
+	case s.Kind.Paced:
+		s.counted(t)
+	case s.Kind.Event && s.Params.Has("pin"):
 		t.Run("lines", s.lines)
 	}
 	if s.Kind.Event {
@@ -118,7 +124,8 @@ func (s *Suite) desk(t *testing.T) *desk {
 	t.Helper()
 	d := &desk{suite: s}
 	d.truth.Store(&s.Truth[0])
-	d.Board = sim.New(sim.Options{World: d, State: s.state})
+	begin := time.Now().Add(-time.Hour)
+	d.Board = sim.New(sim.Options{World: d, State: t.TempDir(), Mono: func() int64 { return int64(time.Since(begin)) }})
 	t.Cleanup(func() { d.Board.Close() })
 	d.attach(t, s.Params)
 	time.Sleep(100 * time.Millisecond) // the part has long been switched on

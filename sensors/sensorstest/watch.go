@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,12 +16,20 @@ import (
 // watched is a Watcher at work.
 type watched struct {
 	dev    sensors.Watcher
-	got    []sensors.Measurement
 	cancel context.CancelFunc
 	done   chan error
+
+	mu  sync.Mutex
+	got []sensors.Measurement
 }
 
 func (d *desk) watch(t *testing.T, p kind.Params) *watched {
+	t.Helper()
+	return d.watchAnd(t, p, func(sensors.Measurement) {})
+}
+
+// watchAnd calls also for each measurement, while it is being reported.
+func (d *desk) watchAnd(t *testing.T, p kind.Params, also func(sensors.Measurement)) *watched {
 	t.Helper()
 	dev, err := d.suite.Kind.Open(t.Context(), d.Board, p)
 	if err != nil {
@@ -30,7 +39,12 @@ func (d *desk) watch(t *testing.T, p kind.Params) *watched {
 	ctx, cancel := context.WithCancel(t.Context())
 	w.cancel = cancel
 	go func() {
-		w.done <- w.dev.Watch(ctx, func(m sensors.Measurement) { w.got = append(w.got, m) })
+		w.done <- w.dev.Watch(ctx, func(m sensors.Measurement) {
+			w.mu.Lock()
+			w.got = append(w.got, m)
+			w.mu.Unlock()
+			also(m)
+		})
 	}()
 	synctest.Wait()
 	return w
@@ -39,6 +53,8 @@ func (d *desk) watch(t *testing.T, p kind.Params) *watched {
 // take returns what was emitted since the last take.
 func (w *watched) take() []sensors.Measurement {
 	synctest.Wait()
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	got := w.got
 	w.got = nil
 	return got
