@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// deadPort is a port that nobody gets through to. Accept never returns a connection.
-type deadPort struct {
+// DeadPort is a port that nobody gets through to. Accept never returns a connection.
+type DeadPort struct {
 	fd   int
 	addr net.Addr
 	full []net.Conn // they fill its queue
@@ -18,9 +18,9 @@ type deadPort struct {
 	once sync.Once
 }
 
-// listenDead takes a port, so that nobody else has it. With drop it swallows what begins a connection, as the kernel does where the
+// ListenDead takes a port, so that nobody else has it. With drop it swallows what begins a connection, as the kernel does where the
 // queue of a listener is full; else it refuses it, as it does where nobody listens.
-func listenDead(addr string, drop bool) (*deadPort, error) {
+func ListenDead(addr string, drop bool) (*DeadPort, error) {
 	a, err := net.ResolveTCPAddr("tcp", addr)
 	if err != nil {
 		return nil, err
@@ -34,7 +34,7 @@ func listenDead(addr string, drop bool) (*deadPort, error) {
 		return nil, fmt.Errorf("socket: %w", err)
 	}
 	syscall.CloseOnExec(fd)
-	d := &deadPort{fd: fd, gone: make(chan struct{})}
+	d := &DeadPort{fd: fd, gone: make(chan struct{})}
 	if err := d.bind(name, drop); err != nil {
 		d.Close()
 		return nil, fmt.Errorf("take port %s: %w", addr, err)
@@ -42,7 +42,7 @@ func listenDead(addr string, drop bool) (*deadPort, error) {
 	return d, nil
 }
 
-func (d *deadPort) bind(name syscall.Sockaddr, drop bool) error {
+func (d *DeadPort) bind(name syscall.Sockaddr, drop bool) error {
 	err := syscall.Bind(d.fd, name)
 	if errors.Is(err, syscall.EADDRINUSE) { // by connections of before, which are over; then others may share the port, too
 		err = syscall.SetsockoptInt(d.fd, syscall.SOL_SOCKET, syscall.SO_REUSEADDR, 1)
@@ -79,16 +79,16 @@ func (d *deadPort) bind(name syscall.Sockaddr, drop bool) error {
 }
 
 // Accept implements net.Listener.
-func (d *deadPort) Accept() (net.Conn, error) {
+func (d *DeadPort) Accept() (net.Conn, error) {
 	<-d.gone
 	return nil, net.ErrClosed
 }
 
 // Addr implements net.Listener.
-func (d *deadPort) Addr() net.Addr { return d.addr }
+func (d *DeadPort) Addr() net.Addr { return d.addr }
 
 // Close implements net.Listener.
-func (d *deadPort) Close() (err error) {
+func (d *DeadPort) Close() (err error) {
 	d.once.Do(func() {
 		close(d.gone)
 		for _, c := range d.full {
@@ -105,7 +105,7 @@ func (l *Lab) deaden(drop bool) error {
 	if err := l.ln.Close(); err != nil {
 		return err
 	}
-	dead, err := listenDead(addr, drop)
+	dead, err := ListenDead(addr, drop)
 	if err == nil {
 		l.ln = dead
 	}

@@ -51,6 +51,15 @@ func (c *conn) drop(how string) {
 	c.tcp.Close()
 }
 
+// Inspection is the authority of the inspections, as PEM.
+func (l *Lab) Inspection() ([]byte, error) {
+	ca, err := l.inspector()
+	if err != nil {
+		return nil, err
+	}
+	return certificatePEM(ca.cert.Raw), nil
+}
+
 // forge makes the certificate that an inspection shows in the endpoint's name.
 func (l *Lab) forge() (tls.Certificate, error) {
 	ca, err := l.inspector()

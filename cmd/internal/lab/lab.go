@@ -137,7 +137,7 @@ func Start(o Options) (*Lab, error) {
 		l.wg.Go(func() { l.accept(l.web, true) })
 	}
 	if l.scene.rival {
-		l.wg.Go(l.rival)
+		l.Rival(deviceName)
 	}
 	return l, nil
 }

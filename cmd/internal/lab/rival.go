@@ -11,26 +11,24 @@ import (
 // comesBack is how long the rival waits when it is thrown out: an endpoint takes one CONNECT a second of a client id.
 const comesBack = connectSpacing + 200*time.Millisecond
 
-// rival is another device with the agent's client id. It logs in, says nothing, and comes back whenever its session ends.
-func (l *Lab) rival() {
+// Rival is another device with that client id. It logs in, says nothing, and comes back whenever its session ends, until the lab closes.
+func (l *Lab) Rival(client string) {
 	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	done := make(chan struct{})
-	defer func() { <-done }()
-	go func() {
-		defer close(done)
-		for l.visit(ctx); ctx.Err() == nil; l.visit(ctx) {
+	l.wg.Go(func() {
+		<-l.stop
+		cancel()
+	})
+	l.wg.Go(func() {
+		for l.visit(ctx, client); ctx.Err() == nil; l.visit(ctx, client) {
 			select {
 			case <-ctx.Done():
 			case <-time.After(comesBack):
 			}
 		}
-	}()
-	<-l.stop
-	cancel()
+	})
 }
 
-func (l *Lab) visit(ctx context.Context) {
+func (l *Lab) visit(ctx context.Context, client string) {
 	cfg, err := l.ClientTLS()
 	if err != nil {
 		l.log.Warn("client-id-taken", "error", err)
@@ -42,7 +40,7 @@ func (l *Lab) visit(ctx context.Context) {
 	}
 	defer c.Close()
 	defer context.AfterFunc(ctx, func() { c.Close() })()
-	packet := []byte{pConnect << 4, byte(12 + len(deviceName)), 0, 4, 'M', 'Q', 'T', 'T', 4, 2, 0, 0, 0, byte(len(deviceName))}
-	c.Write(append(packet, deviceName...))
+	packet := []byte{pConnect << 4, byte(12 + len(client)), 0, 4, 'M', 'Q', 'T', 'T', 4, 2, 0, 0, 0, byte(len(client))}
+	c.Write(append(packet, client...))
 	io.Copy(io.Discard, c)
 }

@@ -71,7 +71,8 @@ var scenes = map[string]func(*Lab, *scene) error{
 		if err != nil {
 			return err
 		}
-		return l.deviceOf(ca, s, "stranger", -early, validity)
+		s.cert, s.key = "stranger.crt", "stranger.key"
+		return l.deviceOf(ca, "stranger", -early, validity)
 	},
 	"bus-missing": func(_ *Lab, s *scene) error {
 		s.board, s.sensors = "pi", "  - {name: air, kind: bme280, bus: 77}\n"+mockSensor
@@ -134,7 +135,7 @@ var scenes = map[string]func(*Lab, *scene) error{
 		if err != nil {
 			return err
 		}
-		dead, err := listenDead(net.JoinHostPort("::1", port), true)
+		dead, err := ListenDead(net.JoinHostPort("::1", port), true)
 		if err != nil {
 			return err
 		}
@@ -162,7 +163,7 @@ var scenes = map[string]func(*Lab, *scene) error{
 	},
 	"proxy-scheme": func(l *Lab, s *scene) error { return l.behind(s, askKerberos) },
 	"proxy-down": func(l *Lab, s *scene) error {
-		dead, err := listenDead("127.0.0.1:0", false)
+		dead, err := ListenDead("127.0.0.1:0", false)
 		if err != nil {
 			return err
 		}
@@ -200,20 +201,26 @@ func (l *Lab) atAWS(s *scene, host string) error {
 
 // trustInspection lets commands run with the inspection's authority in the system's store.
 func (l *Lab) trustInspection(s *scene) error {
-	ca, err := l.inspector()
+	ca, err := l.Inspection()
 	if err != nil {
 		return err
 	}
 	s.around = fmt.Sprintf("SSL_CERT_FILE="+l.file(inspectionFile)+" %s", s.around)
-	return cmp.Or(l.plain(), l.replace(inspectionFile, 0o644, certificatePEM(ca.cert.Raw)))
+	return cmp.Or(l.plain(), l.replace(inspectionFile, 0o644, ca))
 }
 
 // device gives the device another certificate, in files of that name.
 func (l *Lab) device(s *scene, name string, before, after time.Duration) error {
-	return l.deviceOf(l.ca, s, name, before, after)
+	s.cert, s.key = name+".crt", name+".key"
+	return l.Device(name, before, after)
 }
 
-func (l *Lab) deviceOf(ca *authority, s *scene, name string, before, after time.Duration) error {
+// Device makes a certificate for the device that is valid between two times from now, and writes NAME.crt and NAME.key.
+func (l *Lab) Device(name string, before, after time.Duration) error {
+	return l.deviceOf(l.ca, name, before, after)
+}
+
+func (l *Lab) deviceOf(ca *authority, name string, before, after time.Duration) error {
 	now := time.Now()
 	pair, err := ca.issue(leaf{name: "pinhole-lab-device", before: now.Add(before), after: now.Add(after)})
 	if err != nil {
@@ -223,8 +230,7 @@ func (l *Lab) deviceOf(ca *authority, s *scene, name string, before, after time.
 	if err != nil {
 		return err
 	}
-	s.cert, s.key = name+".crt", name+".key"
-	return cmp.Or(l.replace(s.key, 0o600, key), l.replace(s.cert, 0o644, certificatePEM(pair.Certificate[0])))
+	return cmp.Or(l.replace(name+".key", 0o600, key), l.replace(name+".crt", 0o644, certificatePEM(pair.Certificate[0])))
 }
 
 // namespace lets commands run as root of a namespace of users and mounts, which ends with them.

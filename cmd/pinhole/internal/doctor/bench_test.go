@@ -3,23 +3,12 @@ package doctor
 import (
 	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/binary"
-	"encoding/pem"
 	"flag"
 	"io"
-	"math/big"
 	"net"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -62,7 +51,7 @@ type bench struct {
 func newBench(t *testing.T, host string) *bench {
 	t.Helper()
 	dir := t.TempDir()
-	l, err := lab.Start(lab.Options{Dir: dir, Web: "127.0.0.1:0", NoLimits: true})
+	l, err := lab.Start(lab.Options{Dir: dir, Web: "127.0.0.1:0", Names: []string{host}, NoLimits: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +59,7 @@ func newBench(t *testing.T, host string) *bench {
 	b := &bench{t: t, lab: l, dir: dir, names: map[string][]string{host: {"192.0.2.10"}}, ports: map[string]string{"443": l.Addr()}}
 	b.yaml = map[string]string{
 		"device": "pi-7", "board": "pi", "sensors": "[{name: m, kind: mock, quantity: voltage}]", "broker": host + ":443", "more": "",
-		"ca": "ca.pem", "cert": "device.crt", "key": "device.key", "server_name": "localhost", "alpn": "auto", "key_exchange": "auto", "proxy": "none",
+		"ca": "ca.pem", "cert": "device.crt", "key": "device.key", "server_name": "", "alpn": "auto", "key_exchange": "auto", "proxy": "none",
 	}
 	if host != awsHost {
 		b.yaml["alpn"] = "[x-amzn-mqtt-ca]"
@@ -78,7 +67,7 @@ func newBench(t *testing.T, host string) *bench {
 	b.o.Clock = func() clock.Stamp { return clock.Stamp{Wall: time.Now().UnixNano(), Synced: true} }
 	b.o.Built = clock.Built("")
 	b.o.Root = t.TempDir()
-	b.o.Limits = Limits{DNS: 800 * time.Millisecond, TCP: 800 * time.Millisecond, Hello: 1200 * time.Millisecond, Dial: 4 * time.Second,
+	b.o.Limits = Limits{DNS: 2 * time.Second, TCP: 1500 * time.Millisecond, Hello: 1200 * time.Millisecond, Dial: 4 * time.Second,
 		Connack: time.Second, Ack: time.Second, Idle: 300 * time.Millisecond}
 	return b
 }
@@ -242,54 +231,15 @@ func serve(t *testing.T, handle func(c net.Conn)) (addr string) {
 	return l.Addr().String()
 }
 
-// blackHole is an address that drops what begins a connection: a listener whose queue is full.
+// blackHole is an address that drops what begins a connection.
 func blackHole(t *testing.T) string {
 	t.Helper()
-	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	dead, err := lab.ListenDead("127.0.0.1:0", true)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { syscall.Close(fd) })
-	if err := syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
-		t.Fatal(err)
-	}
-	if err := syscall.Listen(fd, 0); err != nil {
-		t.Fatal(err)
-	}
-	name, err := syscall.Getsockname(fd)
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := (&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: name.(*syscall.SockaddrInet4).Port}).String()
-	for range 8 {
-		c, err := net.DialTimeout("tcp", addr, 150*time.Millisecond)
-		if err != nil {
-			return addr
-		}
-		t.Cleanup(func() { c.Close() })
-	}
-	t.Skip("the queue of a listener cannot be filled here")
-	return ""
-}
-
-// filter relays connections to the broker unless block says of the ClientHello that it is not wanted; then end treats them.
-func filter(t *testing.T, broker string, block func(hello []byte) bool, end func(c net.Conn)) string {
-	return serve(t, func(c net.Conn) {
-		head := make([]byte, 5)
-		if _, err := io.ReadFull(c, head); err != nil {
-			return
-		}
-		body := make([]byte, binary.BigEndian.Uint16(head[3:]))
-		if _, err := io.ReadFull(c, body); err != nil {
-			return
-		}
-		hello := append(head, body...)
-		if block(hello) {
-			end(c)
-			return
-		}
-		relay(c, broker, hello)
-	})
+	t.Cleanup(func() { dead.Close() })
+	return dead.Addr().String()
 }
 
 // relay joins a connection with another one to the broker.
@@ -306,64 +256,12 @@ func relay(c net.Conn, broker string, first []byte) {
 	io.Copy(c, to)
 }
 
-// The ways of a firewall to end what it does not want.
-func silent(c net.Conn) { io.Copy(io.Discard, c) }
-func closed(net.Conn)   {}
-func reset(c net.Conn)  { c.(*net.TCPConn).SetLinger(0) }
-
-// onceSpokenTo lets a connection stand until the first byte.
-func onceSpokenTo(end func(net.Conn)) func(net.Conn) {
-	return func(c net.Conn) {
-		c.Read(make([]byte, 1))
-		end(c)
-	}
-}
-
-func has(what string) func([]byte) bool {
-	return func(hello []byte) bool { return bytes.Contains(hello, []byte(what)) }
-}
-
-func either(a, b func([]byte) bool) func([]byte) bool {
-	return func(hello []byte) bool { return a(hello) || b(hello) }
-}
-
-// twoPackets is a ClientHello that does not fit into one packet.
-func twoPackets(hello []byte) bool { return len(hello) > 1400 }
-
-// inspector is a TLS inspection: it ends the session with a certificate of its own authority, asks for none, and knows no ALPN.
-func inspector(t *testing.T, ca *publishertest.CA, names ...string) string {
-	pair := ca.Server(t, nil, names...)
-	return serve(t, func(c net.Conn) {
-		s := tls.Server(c, &tls.Config{Certificates: []tls.Certificate{pair.TLS}})
-		if s.Handshake() == nil {
-			io.Copy(io.Discard, s)
-		}
-	})
-}
-
-// issue makes the device a certificate of the lab's authority.
-func (b *bench) issue(before, after time.Time) {
+// issue makes the device a certificate of the lab's authority, valid between two times from now.
+func (b *bench) issue(before, after time.Duration) {
 	b.t.Helper()
-	pair, err := tls.LoadX509KeyPair(filepath.Join(b.dir, "ca.pem"), filepath.Join(b.dir, "ca.key"))
-	if err != nil {
+	if err := b.lab.Device("device", before, after); err != nil {
 		b.t.Fatal(err)
 	}
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	c := &x509.Certificate{SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: "pi-7"}, NotBefore: before, NotAfter: after,
-		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}
-	der, err := x509.CreateCertificate(rand.Reader, c, pair.Leaf, &key.PublicKey, pair.PrivateKey)
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	secret, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	publishertest.WriteFile(b.t, b.dir, "device.crt", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
-	publishertest.WriteFile(b.t, b.dir, "device.key", pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret}))
 }
 
 // readHead reads the head of an HTTP request.
@@ -378,5 +276,3 @@ func readHead(c net.Conn) string {
 	}
 	return string(head)
 }
-
-func dialTLS(addr string, cfg *tls.Config) (net.Conn, error) { return tls.Dial("tcp", addr, cfg) }

@@ -19,6 +19,8 @@ import (
 	"pinhole/sensors/clock"
 )
 
+const year = 365 * 24 * time.Hour
+
 // at is a clock that stands at a time.
 func at(t time.Time, synced bool) func() clock.Stamp {
 	return func() clock.Stamp { return clock.Stamp{Wall: t.UnixNano(), Synced: synced} }
@@ -51,52 +53,48 @@ var faults = []struct {
 	{name: "port refused", stage: func(b *bench) { b.ports["443"] = "" }, culprit: "tcp", note: "refused"},
 	{name: "port refused, another open", stage: func(b *bench) { b.ports["8883"], b.ports["443"] = b.ports["443"], "" }, culprit: "tcp",
 		note: "it is this port that is blocked"},
-	{name: "reset after connect", stage: func(b *bench) { b.ports["443"] = serve(b.t, onceSpokenTo(reset)) }, culprit: "tls", note: "TLS as such"},
-	{name: "closed after connect", stage: func(b *bench) { b.ports["443"] = serve(b.t, onceSpokenTo(closed)) }, culprit: "tls", note: "TLS as such"},
+	{name: "reset after connect", stage: func(b *bench) { b.fault("tls-reset") }, culprit: "tls", note: "TLS as such"},
+	{name: "closed after connect", stage: func(b *bench) { b.ports["443"] = serve(b.t, func(c net.Conn) { c.Read(make([]byte, 1)) }) }, culprit: "tls", note: "TLS as such"},
 	{name: "IPv6 black hole", stage: func(b *bench) {
 		b.names[awsHost] = []string{"192.0.2.10", "2001:db8::10"}
 		b.ports["v6"] = blackHole(b.t)
 	}, note: "IPv6 leads nowhere"},
 
 	// Filters, by what they look at and how they end it.
-	{name: "SNI, silence", stage: func(b *bench) { b.gate("server_name", "", has(awsHost), silent) }, culprit: "tls", note: "server name (SNI)"},
-	{name: "SNI, reset", stage: func(b *bench) { b.gate("server_name", "", has(awsHost), reset) }, culprit: "tls", note: "server name (SNI)"},
-	{name: "ALPN, reset", stage: func(b *bench) { b.gate("", "", has("x-amzn-mqtt-ca"), reset) }, culprit: "alpn", note: "filters by ALPN"},
-	{name: "ALPN, silence", stage: func(b *bench) { b.gate("", "", has("x-amzn-mqtt-ca"), silent) }, culprit: "alpn", note: "filters by ALPN"},
-	{name: "ALPN, close", stage: func(b *bench) { b.gate("", "", has("x-amzn-mqtt-ca"), closed) }, culprit: "alpn", note: "filters by ALPN"},
-	{name: "ALPN or SNI", stage: func(b *bench) { b.gate("server_name", "", either(has("x-amzn-mqtt-ca"), has(awsHost)), reset) }, culprit: "tls",
+	{name: "SNI, silence", stage: func(b *bench) { b.fault("sni-block=silence") }, culprit: "tls", note: "server name (SNI)"},
+	{name: "SNI, reset", stage: func(b *bench) { b.fault("sni-block") }, culprit: "tls", note: "server name (SNI)"},
+	{name: "ALPN, reset", stage: func(b *bench) { b.fault("alpn-block") }, culprit: "alpn", note: "filters by ALPN"},
+	{name: "ALPN, silence", stage: func(b *bench) { b.fault("alpn-block=silence") }, culprit: "alpn", note: "filters by ALPN"},
+	{name: "ALPN, close", stage: func(b *bench) { b.fault("alpn-block=close") }, culprit: "alpn", note: "filters by ALPN"},
+	{name: "ALPN or SNI", stage: func(b *bench) { b.fault("alpn-block", "sni-block") }, culprit: "tls",
 		note: "filters by both"},
-	{name: "big ClientHello, auto", stage: func(b *bench) { b.gate("", "", twoPackets, silent) }, note: "drops large ones"},
-	{name: "big ClientHello, auto, reset", stage: func(b *bench) { b.gate("", "", twoPackets, reset) }, note: "drops large ones"},
-	{name: "big ClientHello, hybrid", stage: func(b *bench) { b.gate("key_exchange", "hybrid", twoPackets, silent) }, culprit: "tls",
+	{name: "big ClientHello, auto", stage: func(b *bench) { b.fault("hello-block=silence") }, note: "drops large ones"},
+	{name: "big ClientHello, auto, reset", stage: func(b *bench) { b.fault("hello-block") }, note: "drops large ones"},
+	{name: "big ClientHello, hybrid", stage: func(b *bench) { b.yaml["key_exchange"] = "hybrid"; b.fault("hello-block=silence") }, culprit: "tls",
 		note: "drops large ones"},
-	{name: "big ClientHello, classical", stage: func(b *bench) { b.gate("key_exchange", "classical", twoPackets, silent) }, note: "TLS 1.3"},
-	{name: "big ClientHello and ALPN", stage: func(b *bench) { b.gate("", "", either(twoPackets, has("x-amzn-mqtt-ca")), reset) }, culprit: "alpn"},
+	{name: "big ClientHello, classical", stage: func(b *bench) { b.yaml["key_exchange"] = "classical"; b.fault("hello-block=silence") }, note: "TLS 1.3"},
+	{name: "big ClientHello and ALPN", stage: func(b *bench) { b.fault("hello-block", "alpn-block") }, culprit: "alpn"},
 	{name: "all of TLS, silence", stage: func(b *bench) { b.fault("tls-stall") }, culprit: "tls", note: "TLS as such"},
 	{name: "stops after ServerHello", stage: func(b *bench) { b.ports["443"] = stalls(b.t, b.lab.Addr()) }, culprit: "tls", note: "MTU"},
 
 	// Certificates of the server, and who shows them.
-	{name: "inspection, unknown CA, at AWS", stage: func(b *bench) {
-		b.ports["443"] = inspector(b.t, publishertest.NewCA(b.t, "Corp Inspection"), "localhost")
-	}, culprit: "intercepted", note: "Corp Inspection"},
-	{name: "inspection, unknown CA, elsewhere", host: otherHost, stage: func(b *bench) {
-		b.ports["443"] = inspector(b.t, publishertest.NewCA(b.t, "Corp Inspection"), "localhost")
-	}, culprit: "intercepted", note: "does not ask for this device's certificate"},
+	{name: "inspection, unknown CA, at AWS", stage: func(b *bench) { b.fault("inspect") }, culprit: "intercepted", note: "Corp TLS Inspection"},
+	{name: "inspection, unknown CA, elsewhere", host: otherHost, stage: func(b *bench) { b.fault("inspect") }, culprit: "intercepted", note: "does not ask for this device's certificate"},
 	{name: "inspection, trusted CA, at AWS", stage: func(b *bench) { b.trustedInspection() }, culprit: "intercepted", note: "did not ask"},
 	{name: "inspection, trusted CA, elsewhere", host: otherHost, stage: func(b *bench) { b.trustedInspection() }, culprit: "intercepted",
 		note: "did not ask"},
 	{name: "broker of another CA", host: otherHost, stage: func(b *bench) { b.fault("unknown-ca") }, culprit: "tls", note: "unknown authority"},
 	{name: "captive portal", stage: func(b *bench) { b.fault("http") }, culprit: "intercepted", note: "HTTP server answered"},
-	{name: "wrong name, at AWS", stage: func(b *bench) { b.fault("wrong-name-cert") }, culprit: "intercepted", note: "not for localhost"},
-	{name: "wrong name, elsewhere", host: otherHost, stage: func(b *bench) { b.fault("wrong-name-cert") }, culprit: "tls", note: "not for localhost"},
+	{name: "wrong name, at AWS", stage: func(b *bench) { b.fault("wrong-name-cert") }, culprit: "intercepted", note: "not for " + awsHost},
+	{name: "wrong name, elsewhere", host: otherHost, stage: func(b *bench) { b.fault("wrong-name-cert") }, culprit: "tls", note: "not for " + otherHost},
 	{name: "expired server", stage: func(b *bench) { b.fault("expired-cert") }, culprit: "tls", note: "expired"},
 	{name: "server of tomorrow", stage: func(b *bench) { b.fault("future-cert") }, culprit: "clock", note: "begins on"},
 	{name: "legacy endpoint", host: "abc123.iot.eu-west-1.amazonaws.com", stage: func(b *bench) {
-		b.yaml["ca"], b.yaml["alpn"], b.yaml["server_name"] = "", "auto", "" // Amazon's roots
-		b.ports["443"] = inspector(b.t, publishertest.NewCA(b.t, "VeriSign"), "abc123.iot.eu-west-1.amazonaws.com")
+		b.yaml["ca"], b.yaml["alpn"] = "", "auto" // Amazon's roots
+		b.fault("unknown-ca")
 	}, culprit: "tls", note: "-ats"},
 	{name: "plain MQTT on the port", stage: func(b *bench) {
-		b.ports["443"] = serve(b.t, func(c net.Conn) { c.Write([]byte{0x20, 2, 0, 1, 0xd0, 0}); silent(c) })
+		b.ports["443"] = serve(b.t, func(c net.Conn) { c.Write([]byte{0x20, 2, 0, 1, 0xd0, 0}); io.Copy(io.Discard, c) })
 	}, culprit: "tls", note: "without TLS"},
 	{name: "no ALPN echo, at AWS", stage: func(b *bench) { b.fault("no-alpn") }, culprit: "alpn", note: "unanswered"},
 	{name: "no ALPN echo, elsewhere", host: otherHost, stage: func(b *bench) { b.fault("no-alpn") }, note: "took no notice"},
@@ -115,35 +113,35 @@ var faults = []struct {
 		b.o.Clock = at(time.Now().AddDate(-1, 0, 0), false)
 	}, culprit: "clock", note: "begins on"},
 	{name: "clock a year behind, AWS's long certificate", stage: func(b *bench) {
-		b.issue(time.Now().AddDate(-5, 0, 0), time.Now().AddDate(20, 0, 0))
+		b.issue(-5*year, 20*year)
 		b.o.Built = time.Unix(0, 0)
 		b.o.Clock = at(time.Now().AddDate(-1, 0, 0), false)
 	}, culprit: "clock", note: "begins on"},
 	{name: "clock in 2090", stage: func(b *bench) { b.o.Clock = at(time.Date(2090, 1, 1, 0, 0, 0, 0, time.UTC), false) }, culprit: "clock",
 		note: "both look expired"},
 	{name: "clock in 2045, AWS's long certificate", stage: func(b *bench) {
-		b.issue(time.Now().AddDate(-1, 0, 0), time.Date(2049, 12, 31, 0, 0, 0, 0, time.UTC))
+		b.issue(-year, time.Until(time.Date(2049, 12, 31, 0, 0, 0, 0, time.UTC)))
 		b.o.Clock = at(time.Date(2045, 1, 1, 0, 0, 0, 0, time.UTC), false)
 	}, culprit: "clock", note: "looks expired"},
 	{name: "clock not synced", stage: func(b *bench) { b.o.Clock = at(time.Now(), false) }, note: "marked unsynced"},
 
 	// The device's certificate and key.
-	{name: "device certificate expired", stage: func(b *bench) { b.issue(time.Now().AddDate(-2, 0, 0), time.Now().AddDate(0, 0, -1)) },
+	{name: "device certificate expired", stage: func(b *bench) { b.issue(-2*year, -24*time.Hour) },
 		culprit: "key", note: "it has expired"},
 	{name: "device certificate expired, clock not synced", stage: func(b *bench) {
-		b.issue(time.Now().AddDate(-2, 0, 0), time.Now().AddDate(0, 0, -1))
+		b.issue(-2*year, -24*time.Hour)
 		b.o.Clock = at(time.Now(), false)
 	}, culprit: "key", note: "it has expired"},
-	{name: "device certificate not yet valid", stage: func(b *bench) { b.issue(time.Now().AddDate(0, 0, 1), time.Now().AddDate(1, 0, 0)) },
+	{name: "device certificate not yet valid", stage: func(b *bench) { b.issue(24*time.Hour, year) },
 		culprit: "key", note: "not valid before"},
-	{name: "device certificate nearly expired", stage: func(b *bench) { b.issue(time.Now().AddDate(-1, 0, 0), time.Now().Add(100*time.Hour)) },
+	{name: "device certificate nearly expired", stage: func(b *bench) { b.issue(-year, 100*time.Hour) },
 		note: "in 4 days"},
 	{name: "certificate for another key", stage: func(b *bench) {
 		key, err := os.ReadFile(filepath.Join(b.dir, "device.key"))
 		if err != nil {
 			b.t.Fatal(err)
 		}
-		b.issue(time.Now().AddDate(-1, 0, 0), time.Now().AddDate(1, 0, 0))
+		b.issue(-year, year)
 		publishertest.WriteFile(b.t, b.dir, "device.key", key)
 	}, culprit: "key", note: "does not belong"},
 	{name: "key readable by others", stage: func(b *bench) { os.Chmod(filepath.Join(b.dir, "device.key"), 0o644) }, culprit: "key", note: "chmod 600"},
@@ -166,7 +164,7 @@ var faults = []struct {
 	}, culprit: "connack", note: "user name or password"},
 	{name: "CONNACK 5", stage: func(b *bench) { b.fault("connack=5") }, culprit: "connack", note: "may not log in"},
 	{name: "CONNACK 7", stage: func(b *bench) { b.fault("connack=7") }, culprit: "connack", note: "return code 7"},
-	{name: "client id in use elsewhere", stage: func(b *bench) { b.rival(); b.o.Limits.Idle = time.Second }, culprit: "connack",
+	{name: "client id in use elsewhere", stage: func(b *bench) { b.lab.Rival("pi-7"); b.o.Limits.Idle = 2 * time.Second }, culprit: "connack",
 		note: "another client uses the same client id"},
 	{name: "connections are reset after login", stage: func(b *bench) { b.fault("reset=0") }, culprit: "tcp", note: "cuts connections"},
 
@@ -232,8 +230,7 @@ var faults = []struct {
 	}, culprit: "clock"},
 	{name: "wss, filter", host: otherHost, stage: func(b *bench) {
 		b.web("wss://"+otherHost, true)
-		b.yaml["server_name"] = ""
-		b.ports["443"] = filter(b.t, b.lab.Web(), has(otherHost), reset)
+		b.fault("sni-block")
 	}, culprit: "tls", note: "server name (SNI)"},
 	{name: "nothing, https", host: otherHost, stage: func(b *bench) { b.web("https://"+otherHost, true) }, note: "acknowledged after"},
 	{name: "https, no credentials", host: otherHost, stage: func(b *bench) { b.web("https://"+otherHost, false) }, culprit: "ack", note: "no AWS credentials"},
@@ -274,26 +271,15 @@ var faults = []struct {
 		b.yaml["proxy"] = "[\"socks5://" + publishertest.FreeAddr(b.t) + "\", \"http://" + publishertest.FreeAddr(b.t) + "\"]"
 	}, culprit: "proxy", note: "every way failed"},
 	{name: "proxy down", stage: func(b *bench) { b.yaml["proxy"] = "http://" + publishertest.FreeAddr(b.t) }, culprit: "proxy", note: "nothing listens"},
-	{name: "proxy hangs up", stage: func(b *bench) { b.yaml["proxy"] = "http://" + serve(b.t, closed) }, culprit: "proxy"},
+	{name: "proxy hangs up", stage: func(b *bench) { b.yaml["proxy"] = "http://" + serve(b.t, func(net.Conn) {}) }, culprit: "proxy"},
 	{name: "ALPN block behind the proxy", stage: func(b *bench) {
-		b.gate("", "", has("x-amzn-mqtt-ca"), reset)
+		b.fault("alpn-block")
 		b.throughProxy("", nil)
 	}, culprit: "alpn", note: "filters by ALPN"},
 	{name: "inspection behind the proxy", stage: func(b *bench) {
-		b.ports["443"] = inspector(b.t, publishertest.NewCA(b.t, "Corp Inspection"), "localhost")
+		b.fault("inspect")
 		b.throughProxy("", nil)
-	}, culprit: "intercepted", note: "Corp Inspection"},
-}
-
-// gate puts a filter before the lab, after setting a key of the configuration. With server_name the real name is asked for, and the lab's
-// certificate is made for it.
-func (b *bench) gate(key, value string, block func([]byte) bool, end func(net.Conn)) {
-	if key == "server_name" {
-		b.yaml["server_name"] = ""
-	} else if key != "" {
-		b.yaml[key] = value
-	}
-	b.ports["443"] = filter(b.t, b.lab.Addr(), block, end)
+	}, culprit: "intercepted", note: "Corp TLS Inspection"},
 }
 
 // web leads the way to the lab's listener for WebSocket and posts. keys: with the credentials that it knows.
@@ -313,10 +299,13 @@ func (b *bench) credentials() {
 
 // trustedInspection lets the configuration trust the inspection's authority.
 func (b *bench) trustedInspection() {
-	ca := publishertest.NewCA(b.t, "Corp Inspection")
-	publishertest.WriteFile(b.t, b.dir, "corp.pem", ca.PEM)
+	ca, err := b.lab.Inspection()
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	publishertest.WriteFile(b.t, b.dir, "corp.pem", ca)
 	b.yaml["ca"] = "corp.pem"
-	b.ports["443"] = inspector(b.t, ca, "localhost")
+	b.fault("inspect")
 }
 
 // stalls relays the ClientHello and only the first 600 bytes of the answer, as a way does that loses large packets.
@@ -330,30 +319,6 @@ func stalls(t *testing.T, broker string) string {
 		go io.CopyN(c, to, 600)
 		io.Copy(to, c)
 	})
-}
-
-// rival is another device with the same client id, which comes back whenever it is thrown out.
-func (b *bench) rival() {
-	cfg, err := b.lab.ClientTLS()
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	done := make(chan struct{})
-	b.t.Cleanup(func() { close(done) })
-	go func() {
-		for {
-			if c, err := dialTLS(b.lab.Addr(), cfg); err == nil {
-				c.Write([]byte("\x10\x10\x00\x04MQTT\x04\x02\x00\x3c\x00\x04pi-7"))
-				io.Copy(io.Discard, c)
-				c.Close()
-			}
-			select {
-			case <-done:
-				return
-			case <-time.After(300 * time.Millisecond):
-			}
-		}
-	}()
 }
 
 // throughProxy lets the way lead through a proxy: one that opens tunnels to what the bench's ports say if answer is "", else one that

@@ -51,7 +51,7 @@ func TestMosquitto(t *testing.T) {
 // TestSquid: a real proxy that alone knows the broker's name, and what it refuses.
 func TestSquid(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, awsHost)
+	b := newBench(t, otherHost)
 	_, port, err := net.SplitHostPort(b.lab.Addr())
 	if err != nil {
 		t.Fatal(err)
@@ -83,6 +83,25 @@ func TestSquid(t *testing.T) {
 	} {
 		if got := walk(c.host, c.port, c.proxy, c.password); !strings.HasPrefix(got, c.want) {
 			t.Errorf("%+v: %s", c, got)
+		}
+	}
+}
+
+// TestDante: through a real SOCKS proxy nothing is wrong, and one that wants a login which nobody has is named.
+func TestDante(t *testing.T) {
+	t.Parallel()
+	for login, culprit := range map[bool]route.Stage{false: "", true: route.StageProxy} {
+		b := newBench(t, awsHost)
+		_, port, err := net.SplitHostPort(b.lab.Addr())
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.yaml["proxy"], b.yaml["broker"], b.yaml["server_name"] = "socks5://"+publishertest.StartDante(t, login), "localhost:"+port, awsHost
+		b.yaml["alpn"] = "[x-amzn-mqtt-ca]"
+		r := b.run()
+		sound(t, r)
+		if r.Culprit != culprit || culprit == "" && !strings.Contains(show(r), "localhost is resolved by the proxy socks5://") {
+			t.Error(show(r))
 		}
 	}
 }
