@@ -93,7 +93,8 @@ func (t *TLS) unverified(e *Error, verify *tls.CertificateVerificationError, hos
 	}
 	if wrong, ok := errors.AsType[x509.HostnameError](verify); ok {
 		e.Err = fmt.Errorf("the server's certificate is not for %s: %w", host, wrong)
-		e.Hint = fmt.Sprintf("it was issued by %s; a captive portal, a wrong address, or publisher.tls.server_name is needed", issuer)
+		e.Hint = "compare publisher.broker, or set publisher.tls.server_name to a name in the certificate; if neither fits, a captive portal " +
+			"answers: it was issued by " + issuer
 		if t.peer.AWS() {
 			e.Stage = StageIntercepted
 		}
@@ -105,7 +106,7 @@ func (t *TLS) unverified(e *Error, verify *tls.CertificateVerificationError, hos
 	e.Err = fmt.Errorf("the server's certificate comes from an unknown authority, %s: %w", issuer, verify)
 	switch {
 	case t.opt.CA != "":
-		e.Hint = "that authority is not in " + t.opt.CA + "; or a TLS inspection stands in between"
+		e.Hint = "that authority is not in " + t.opt.CA + ": add it if it is the broker's; if not, a TLS inspection stands in between"
 		if t.peer.AWS() {
 			e.Stage = StageIntercepted
 		}
@@ -114,6 +115,8 @@ func (t *TLS) unverified(e *Error, verify *tls.CertificateVerificationError, hos
 			"aws iot describe-endpoint --endpoint-type iot:Data-ATS"
 	case t.peer.AWS():
 		e.Stage = StageIntercepted
+		e.Err = fmt.Errorf("the server's certificate comes from an unknown authority, %s (at AWS only Amazon's own are known, not those of the "+
+			"system's store): %w", issuer, verify)
 		e.Hint = "a TLS inspection stands in between; no client certificate passes it. " + exempt(host)
 	default:
 		e.Hint = "name that authority's certificate in publisher.tls.ca if it is yours; if not, a TLS inspection stands in between"

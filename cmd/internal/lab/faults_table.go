@@ -71,7 +71,7 @@ var faultTable = []faultRow{
 	{FaultHelp{"inspect-trusted", "", "", whereNetwork, "the same, with its authority in the system's store",
 		"intercepted", "did not ask for this device's certificate"}, argNone},
 	{FaultHelp{"inspect-aws", "", "", whereNetwork, "the same behind a proxy, for an endpoint of AWS, where the system's store does not count",
-		"intercepted", "a client certificate does not pass one"}, argNone},
+		"intercepted", "not those of the system's store"}, argNone},
 
 	{FaultHelp{"proxy-403", "", "", whereProxy, "the proxy forbids the broker",
 		"proxy", "the proxy answered 403 Forbidden"}, argNone},

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"time"
@@ -25,7 +26,10 @@ func (d *doctor) checkClock(ctx context.Context) []Check {
 		return []Check{fail(fmt.Sprintf("%s, but this program was built on %s or later", says, d.o.Built.UTC().Format(time.DateOnly)), you,
 			setClock)}
 	}
-	cert, _ := d.certificate() // what is wrong with it is told by the key check
+	var cert *x509.Certificate
+	if chain, err := d.certificates(); err == nil && len(chain) > 0 { // what is wrong with it is told by the key check
+		cert = chain[0]
+	}
 	switch {
 	case d.trusted:
 		return []Check{ok(says + ", and something keeps it right")}

@@ -80,7 +80,7 @@ func noName(host string, err error, limit time.Duration) Check {
 			"let this device reach a name server (port 53), see /etc/resolv.conf; or give it a proxy, which resolves names by itself")
 	}
 	return fail(fmt.Sprintf("the name server%s fails for %s: %s", server, host, e.Err), network,
-		"see the name server's log; try: getent hosts "+host)
+		"see the name server's log, try: getent hosts "+host+"; or give this device a proxy, which resolves names by itself")
 }
 
 // timedOut says which family of addresses was never told.

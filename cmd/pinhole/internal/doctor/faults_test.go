@@ -8,6 +8,8 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -37,7 +39,7 @@ var faults = []struct {
 }{
 	{name: "nothing, at AWS", stage: func(*bench) {}, note: "client's certificate is asked for"},
 	{name: "nothing, elsewhere", host: otherHost, stage: func(*bench) {}, note: "everything works"},
-	{name: "nothing, TLS 1.2", stage: func(b *bench) { b.fault("tls12") }, note: "TLS 1.2, TLS_ECDHE"},
+	{name: "nothing, TLS 1.2", stage: func(b *bench) { b.fault("tls12") }, note: "; chain of 2 up to \"CN=Pinhole lab CA,O=Pinhole lab\""},
 	{name: "nothing, columns", stage: func(b *bench) { b.yaml["more"] = "  format: columns\n" }, note: "without readings"},
 	{name: "nothing, senml", stage: func(b *bench) { b.yaml["more"] = "  format: senml\n" }, note: "without readings"},
 	{name: "nothing, slow acks", stage: func(b *bench) { b.fault("slow-ack=200ms") }, note: "acknowledged after"},
@@ -68,7 +70,7 @@ var faults = []struct {
 	{name: "ALPN, close", stage: func(b *bench) { b.fault("alpn-block=close") }, culprit: "alpn", note: "filters by ALPN"},
 	{name: "ALPN or SNI", stage: func(b *bench) { b.fault("alpn-block", "sni-block") }, culprit: "tls",
 		note: "filters by both"},
-	{name: "big ClientHello, auto", stage: func(b *bench) { b.fault("hello-block=silence") }, note: "drops large ones"},
+	{name: "big ClientHello, auto", stage: func(b *bench) { b.fault("hello-block=silence") }, note: "\nWorks, but: tls: "},
 	{name: "big ClientHello, auto, reset", stage: func(b *bench) { b.fault("hello-block") }, note: "drops large ones"},
 	{name: "big ClientHello, hybrid", stage: func(b *bench) { b.yaml["key_exchange"] = "hybrid"; b.fault("hello-block=silence") }, culprit: "tls",
 		note: "drops large ones"},
@@ -136,6 +138,11 @@ var faults = []struct {
 		culprit: "key", note: "not valid before"},
 	{name: "device certificate nearly expired", stage: func(b *bench) { b.issue(-year, 100*time.Hour) },
 		note: "in 4 days"},
+	{name: "device certificate with its authority behind it", stage: func(b *bench) { b.append("device.crt", "ca.pem") }, note: ", chain of 2 up to"},
+	{name: "device certificate with a stranger behind it", stage: func(b *bench) {
+		publishertest.WriteFile(b.t, b.dir, "else.pem", publishertest.NewCA(b.t, "else").PEM)
+		b.append("device.crt", "else.pem")
+	}, note: "did not sign the one before it"},
 	{name: "certificate for another key", stage: func(b *bench) {
 		key, err := os.ReadFile(filepath.Join(b.dir, "device.key"))
 		if err != nil {
@@ -247,7 +254,7 @@ var faults = []struct {
 	// Proxies.
 	{name: "nothing, by proxy", stage: func(b *bench) { b.throughProxy("", nil) }, note: "opens a tunnel"},
 	{name: "name known to the proxy alone", stage: func(b *bench) { delete(b.names, awsHost); b.throughProxy("", nil) }, note: "is resolved by the proxy"},
-	{name: "proxy 403", stage: func(b *bench) { b.throughProxy("HTTP/1.1 403 Forbidden\r\n", nil) }, culprit: "proxy", note: "CONNECT to"},
+	{name: "proxy 403", stage: func(b *bench) { b.throughProxy("HTTP/1.1 403 Forbidden\r\n", nil) }, culprit: "proxy", note: "allow CONNECT to"},
 	{name: "proxy wants a login", stage: func(b *bench) {
 		b.throughProxy("HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm=\"x\"\r\n", nil)
 	}, culprit: "proxy", note: "it wants Basic"},
@@ -280,6 +287,19 @@ var faults = []struct {
 		b.fault("inspect")
 		b.throughProxy("", nil)
 	}, culprit: "intercepted", note: "Corp TLS Inspection"},
+}
+
+// append puts one file of the bench behind another.
+func (b *bench) append(to, from string) {
+	var text []byte
+	for _, name := range []string{to, from} {
+		part, err := os.ReadFile(filepath.Join(b.dir, name))
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		text = append(text, part...)
+	}
+	publishertest.WriteFile(b.t, b.dir, to, text)
 }
 
 // web leads the way to the lab's listener for WebSocket and posts. keys: with the credentials that it knows.
@@ -391,8 +411,23 @@ func sound(t *testing.T, r Result) {
 		if c.Stage == "" || c.Evidence == "" || strings.ContainsAny(c.Evidence+c.Hint, "\n\r\x1b") {
 			t.Errorf("bad line %+v", c)
 		}
-		if c.Hint == "" && (c.Verdict == Fail || c.Verdict == Warn) {
+		who, what, _ := strings.Cut(c.Hint, ": ")
+		known := slices.Contains([]string{you, network, proxies, brokers, "the AWS account's administrator"}, who) && what != ""
+		if !known && (c.Verdict == Fail || c.Verdict == Warn) || c.Hint != "" && !known {
 			t.Errorf("nobody is told what to do: %+v", c)
+		}
+	}
+	// Host, port and protocol, what was tried when and from where, and what comes of it.
+	for _, line := range []string{`^Outgoing connection of device \S+ to \S+:\d+\n`, `\nNeeded: TCP to \S+ port \d+, .*in it; `,
+		`\nTried: \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC, from \S+`, `\n(Fails|Result|Works, but): `} {
+		if !regexp.MustCompile(line).MatchString(r.Report) {
+			t.Errorf("the report lacks %s:\n%s", line, r.Report)
+		}
+	}
+	if c := slices.IndexFunc(r.Checks, func(c Check) bool { return c.Verdict == Fail }); c >= 0 && isNetwork(r.Culprit) && r.Culprit != route.StageClock {
+		who, what, _ := strings.Cut(r.Checks[c].Hint, ": ")
+		if !strings.Contains(r.Report, "\nAsked of the "+strings.TrimPrefix(who, "the ")+": "+what) && !strings.Contains(r.Report, "\nTo be done on the device: "+what) {
+			t.Errorf("the report does not say what must be done:\n%s", r.Report)
 		}
 	}
 	if first != r.Culprit || r.OK != (first == "") {

@@ -19,7 +19,7 @@ func (d *doctor) checkIntercepted(ctx context.Context) []Check {
 	if !d.p.Broker.Secure() {
 		return []Check{skip("there is no TLS")}
 	}
-	exempt := "exempt " + d.target() + " from TLS inspection; a client certificate does not pass one"
+	exempt := "exempt " + d.target() + " from TLS inspection: a login by client certificate does not survive it"
 	if route.StageOf(d.login.err) == route.StageIntercepted {
 		e, _ := errors.AsType[*route.Error](d.login.err)
 		what := exempt

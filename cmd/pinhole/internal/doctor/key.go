@@ -5,7 +5,6 @@ import (
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/rsa"
-	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -65,11 +64,11 @@ func (d *doctor) examineKey() Check {
 	default:
 		return skip("no client certificate is configured")
 	}
-	cert, err := d.certificate()
+	chain, err := d.certificates()
 	if err != nil {
 		return fail(err.Error(), you, mend(err))
 	}
-	return d.judge(cert)
+	return d.judge(chain)
 }
 
 // mend says what to do about a file.
@@ -86,8 +85,8 @@ func mend(err error) string {
 	return "the file is damaged, or another one than it should be: copy it again"
 }
 
-// certificate reads the device's certificate with its key.
-func (d *doctor) certificate() (*x509.Certificate, error) {
+// certificates reads the device's certificate, with its key and what stands behind it in the file; none if none is configured.
+func (d *doctor) certificates() ([]*x509.Certificate, error) {
 	t := &d.p.TLS
 	if t.Cert == "" || !d.p.Broker.Secure() {
 		return nil, nil
@@ -99,22 +98,32 @@ func (d *doctor) certificate() (*x509.Certificate, error) {
 	if err != nil {
 		return nil, err
 	}
-	return leafOf(pair)
-}
-
-func leafOf(pair tls.Certificate) (*x509.Certificate, error) {
-	if pair.Leaf != nil {
-		return pair.Leaf, nil
+	var chain []*x509.Certificate
+	for _, der := range pair.Certificate {
+		c, err := x509.ParseCertificate(der)
+		if err != nil {
+			return nil, fmt.Errorf("certificate %d in %s: %w", len(chain)+1, t.Cert, err)
+		}
+		chain = append(chain, c)
 	}
-	return x509.ParseCertificate(pair.Certificate[0])
+	return chain, nil
 }
 
-// judge looks at a certificate that fits its key.
-func (d *doctor) judge(cert *x509.Certificate) Check {
-	now := d.now()
+// judge looks at a certificate that fits its key, and at those that are sent along to lead to its authority.
+func (d *doctor) judge(chain []*x509.Certificate) Check {
+	now, cert := d.now(), chain[0]
 	kind, weak := keyKind(cert)
 	evidence := fmt.Sprintf("the key fits; certificate of %s, issued by %s, valid until %s, %s", name(cert.Subject.String()),
 		name(cert.Issuer.String()), cert.NotAfter.UTC().Format(time.DateOnly), kind)
+	stray := 0 // place of the first that did not sign the one before it
+	for i := len(chain) - 1; i > 0; i-- {
+		if chain[i-1].CheckSignatureFrom(chain[i]) != nil {
+			stray = i
+		}
+	}
+	if n := len(chain); n > 1 {
+		evidence += fmt.Sprintf(", chain of %d up to %s", n, name(chain[n-1].Subject.String()))
+	}
 	renew := "get a new certificate for this device and register it with the broker"
 	if d.p.AWS {
 		renew = "make a new certificate in AWS IoT (aws iot create-keys-and-certificate, attach policy and thing) and put it on the board"
@@ -129,6 +138,9 @@ func (d *doctor) judge(cert *x509.Certificate) Check {
 		return warn(evidence+"; by this clock it has expired", you, "see clock")
 	case now.After(cert.NotAfter):
 		return fail(fmt.Sprintf("%s; it has expired, the clock says %s", evidence, now.Format(time.DateTime)), you, renew)
+	case stray > 0:
+		return warn(fmt.Sprintf("%s; but certificate %d of the file, %s, did not sign the one before it", evidence, stray+1,
+			name(chain[stray].Subject.String())), you, "put the device's own certificate first, then the one that signed it, and so on")
 	case len(cert.ExtKeyUsage) > 0 && !slices.Contains(cert.ExtKeyUsage, x509.ExtKeyUsageClientAuth) &&
 		!slices.Contains(cert.ExtKeyUsage, x509.ExtKeyUsageAny):
 		return warn(evidence+"; it is not made for clients (extended key usage)", you,

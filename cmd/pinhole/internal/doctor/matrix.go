@@ -96,19 +96,19 @@ func (d *doctor) conclude(got *[rows]*outcome) (c Check, passes bool) {
 		return fail("a ClientHello of two packets meets "+got[rowUsual].answer()+", a small one is answered: something on the way drops large ones",
 			you, "set publisher.tls.key_exchange to auto or classical; network team: let ClientHellos of 1,500 bytes and more pass"), false
 	case noALPN && !name:
-		c = fail("with ALPN "+offered+" the ClientHello meets "+how+", without it is answered: a firewall filters by ALPN", network,
+		c = fail("with ALPN "+offered+" the ClientHello meets "+how+", without ALPN it is answered: a firewall filters by ALPN", network,
 			allow+" with ALPN "+offered)
 		c.Stage = route.StageALPN
 		return c, false
 	case name && !noALPN:
 		return fail("with the name "+host+" the ClientHello meets "+how+", with another name it is answered: a firewall filters by server name (SNI)",
-			network, allow), false
+			network, allow+" with the server name (SNI) "+host), false
 	case name && noALPN:
 		return fail("the ClientHello meets "+how+"; without ALPN it is answered, and with another name as well: a firewall filters by the application "+
 			"that it recognises", network, allow+" with ALPN "+offered), false
 	case through(got[rowBare]):
 		return fail("with the name "+host+" or with ALPN "+offered+" the ClientHello meets "+how+", without both it is answered: a firewall filters by both",
-			network, allow+" with ALPN "+offered), false
+			network, allow+" with the server name (SNI) "+host+" and ALPN "+offered), false
 	case through(got[rowV4]):
 		return fail("over IPv6 the ClientHello meets "+how+", over IPv4 it is answered", network,
 			"mend the IPv6 way to "+host+", or announce no IPv6"), false

@@ -28,6 +28,11 @@ func (d *doctor) openTunnel() error {
 	return nil
 }
 
+// forbids reports whether a proxy's answer means that it does not allow the destination.
+func forbids(status int) bool {
+	return status == http.StatusForbidden || status == http.StatusUnauthorized || status == http.StatusUnavailableForLegalReasons
+}
+
 // checkProxy asks the proxy for a tunnel to the broker.
 func (d *doctor) checkProxy(ctx context.Context) []Check {
 	if err := d.openTunnel(); err != nil {
@@ -59,11 +64,10 @@ func (d *doctor) checkProxy(ctx context.Context) []Check {
 	if route.StageOf(err) == route.StageClock {
 		return []Check{d.lateClock(err), skip("see clock")}
 	}
-	who := you
-	if a, found := errors.AsType[*route.ProxyAnswer](err); found && a.Status/100 != 3 && a.Status != http.StatusProxyAuthRequired {
-		who = proxies
+	c := fail(err.Error(), you, advice(err))
+	if a, found := errors.AsType[*route.ProxyAnswer](err); found && forbids(a.Status) {
+		c = fail(err.Error(), proxies, "allow CONNECT to "+d.target()+", without TLS inspection; this device's way is right, and its request arrives")
 	}
-	c := fail(err.Error(), who, advice(err))
 	c.Stage = route.StageProxy
 	return []Check{c}
 }

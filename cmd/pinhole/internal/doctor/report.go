@@ -1,7 +1,11 @@
 package doctor
 
 import (
+	"cmp"
 	"fmt"
+	"net"
+	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,10 +18,7 @@ func (d *doctor) report(culprit *Check) string {
 	say := func(format string, args ...any) { fmt.Fprintln(&b, oneLine(fmt.Sprintf(format, args...))) }
 	say("Outgoing connection of device %s to %s", d.c.Device, d.p.Broker.Addr())
 	say("Needed: %s", d.needed())
-	from := d.local
-	if from == "" {
-		from = "(never connected)"
-	}
+	from := cmp.Or(d.local, d.source(), "an unknown address")
 	way := "directly"
 	if d.proxy != "" {
 		way = "through " + d.proxy
@@ -28,7 +29,7 @@ func (d *doctor) report(culprit *Check) string {
 	}
 	var passed []string
 	for _, c := range d.checks {
-		if isNetwork(c.Stage) && (c.Verdict == OK || c.Verdict == Warn) && c.Stage != route.StageClock {
+		if isNetwork(c.Stage) && (c.Verdict == OK || c.Verdict == Warn) && c.Stage != route.StageClock && !slices.Contains(passed, string(c.Stage)) {
 			passed = append(passed, string(c.Stage))
 		}
 	}
@@ -36,8 +37,9 @@ func (d *doctor) report(culprit *Check) string {
 		say("Works: %s", strings.Join(passed, ", "))
 	}
 	switch {
-	case culprit == nil:
+	case culprit == nil && !d.remarks(say):
 		say("Result: everything works, nothing is to be done")
+	case culprit == nil:
 	case !isNetwork(culprit.Stage) || culprit.Stage == route.StageClock:
 		say("Result: the first fault is on the device itself: %s: %s", culprit.Stage, culprit.Evidence)
 		if s := d.blocked(); s != "" {
@@ -55,6 +57,39 @@ func (d *doctor) report(culprit *Check) string {
 		}
 	}
 	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// remarks tells what works and yet is the network's to mend, in four lines at most. It reports whether there is something.
+func (d *doctor) remarks(say func(string, ...any)) (some bool) {
+	n := 0
+	for _, c := range d.checks {
+		what, theirs := strings.CutPrefix(c.Hint, network+": ")
+		if c.Verdict != Warn || !theirs || n == 2 {
+			continue
+		}
+		n++
+		say("Works, but: %s: %s", c.Stage, c.Evidence)
+		say("Asked of the %s: %s", network, what)
+	}
+	return n > 0
+}
+
+// source is this machine's address towards the broker, or towards the proxy, if nothing has connected; where no address is known, that
+// towards the world, for which one of RFC 5737 stands. Nothing is sent.
+func (d *doctor) source() string {
+	to := "192.0.2.1:443"
+	if len(d.addrs) > 0 {
+		to = netip.AddrPortFrom(d.addrs[0], uint16(d.p.Broker.Port)).String()
+	}
+	if _, addr, found := strings.Cut(d.proxy, "://"); found {
+		to = addr
+	}
+	conn, err := net.DialTimeout("udp", to, 500*time.Millisecond)
+	if err != nil {
+		return ""
+	}
+	defer conn.Close()
+	return hostOf(conn.LocalAddr())
 }
 
 // tried adds what was varied, in three lines at most.

@@ -85,6 +85,10 @@ func (d *doctor) session() string {
 		text += fmt.Sprintf("; certificate of %s, issued by %s, until %s", name(cmp.Or(c.Subject.CommonName, strings.Join(c.DNSNames, " "))),
 			name(c.Issuer.String()), c.NotAfter.UTC().Format(time.DateOnly))
 	}
+	if len(s.VerifiedChains) > 0 {
+		v := s.VerifiedChains[0]
+		text += fmt.Sprintf("; chain of %d up to %s", len(v), name(v[len(v)-1].Subject.String()))
+	}
 	return text
 }
 
