@@ -20,6 +20,7 @@ const (
 	SquidOpen   SquidLogin = ""       // anybody may use it
 	SquidBasic  SquidLogin = "basic"  // basic_ncsa_auth
 	SquidDigest SquidLogin = "digest" // digest_file_auth; MD5 is all that squid knows
+	SquidNTLM   SquidLogin = "ntlm"   // Squid.Helper
 )
 
 // Squid is the proxy to start.
@@ -29,6 +30,7 @@ type Squid struct {
 	Hosts          map[string]string // names that only this proxy knows, with their addresses; DNS is not asked for any
 	Ports          []string          // CONNECT is allowed to these only; none: to all
 	TLS            *Pair             // the proxy's own certificate; nil: a plain port
+	Helper         []string          // of SquidNTLM: arguments for this test's own program, which then judges the logins
 }
 
 // StartSquid starts squid on 127.0.0.1 and returns its address. It ends with the test.
@@ -95,6 +97,17 @@ func (s Squid) login(t testing.TB, folder string) string {
 		file := WriteFile(t, folder, "users", []byte(s.User+":"+hash(s.Password)+"\n"))
 		return "auth_param basic program " + squidHelper(t, "basic_ncsa_auth") + " " + file +
 			"\nauth_param basic children 1\nauth_param basic realm proxy.test\n" + required
+	case SquidNTLM:
+		self, err := os.ReadFile("/proc/self/exe") // squid's user may not reach it where it is
+		if err != nil {
+			t.Fatal(err)
+		}
+		helper := WriteFile(t, folder, "helper", self)
+		if err := os.Chmod(helper, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		return "auth_param ntlm program " + helper + " " + strings.Join(s.Helper, " ") +
+			"\nauth_param ntlm children 1\nauth_param ntlm keep_alive on\n" + required
 	case SquidDigest:
 		file := WriteFile(t, folder, "users", []byte(s.User+":proxy.test:"+hash(s.User+":proxy.test:"+s.Password)+"\n"))
 		return "auth_param digest program " + squidHelper(t, "digest_file_auth") + " -c " + file +

@@ -29,6 +29,7 @@ type auth struct {
 	digest *digestChallenge // the one to answer
 	stale  bool             // a nonce was stale once
 	token  []byte           // NTLM: the proxy's challenge
+	tie    []byte           // NTLM: ties the login to its TLS session; nil: nothing
 	sent   bool             // the scheme's proof has gone out
 }
 
@@ -69,7 +70,7 @@ func (a *auth) header(addr string) (string, error) {
 		a.secrets = append(a.secrets, response)
 		return "Digest " + field, nil
 	case ntlm:
-		message, err := ntlmMessage(a.token, a.user, a.password)
+		message, err := ntlmMessage(a.token, a.tie, a.user, a.password)
 		if err != nil {
 			return "", err
 		}

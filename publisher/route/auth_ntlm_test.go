@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"crypto/hmac"
 	"crypto/md5"
+	"crypto/sha256"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
@@ -115,6 +117,10 @@ func challengeMessage(t *testing.T, nonce, domain string) []byte {
 	if len(nonce) != 8 {
 		t.Fatal("a nonce has 8 bytes")
 	}
+	return makeChallenge(nonce, domain)
+}
+
+func makeChallenge(nonce, domain string) []byte {
 	target := utf16le(domain)
 	var info []byte
 	for id, value := range [][]byte{1: utf16le("PROXY"), 2: target, 3: utf16le("proxy.corp.example"), 7: []byte("\x00\x90\xd3\x36\xb7\x34\xc3\x01")} {
@@ -172,6 +178,86 @@ func judgeNTLM(message []byte, nonce, password string) (user, domain string, err
 		return user, domain, errors.New("NTProofStr is wrong")
 	}
 	return user, domain, nil
+}
+
+// bindingOf is the channel binding in an AUTHENTICATE message, in hex; "" if there is none.
+func bindingOf(message []byte) string {
+	n, from := int(binary.LittleEndian.Uint16(message[20:])), int(binary.LittleEndian.Uint32(message[24:]))
+	if from+n > len(message) || n < 16+28 {
+		return ""
+	}
+	for list := message[from+16+28 : from+n]; len(list) >= 4; { // after the proof and the fixed part of the client's challenge
+		id, size := binary.LittleEndian.Uint16(list), int(binary.LittleEndian.Uint16(list[2:]))
+		if id == 0 || len(list) < 4+size {
+			break
+		}
+		if id == 10 {
+			return hex.EncodeToString(list[4 : 4+size])
+		}
+		list = list[4+size:]
+	}
+	return ""
+}
+
+// TestChannelBinding has vectors that others publish: of Microsoft's description of extended protection, and of python's ntlm-auth.
+func TestChannelBinding(t *testing.T) {
+	for hash, want := range map[string]string{
+		"ea05fefecc6b0bd571dbbc5baa3ed45386d0446835f7b74c85621b9983475f95": "6586e99d81c2fc984e47172fd4dd0310",
+		"e3ca49271e5089cc48ce82109f1324f41dbeddc29a777410c738f7868c4ff405": "6ea19df066da4622051f9c4f92c6df74",
+	} {
+		raw, err := hex.DecodeString(hash)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := hex.EncodeToString(channelBinding(raw)); got != want {
+			t.Errorf("%s: %s, want %s", hash, got, want)
+		}
+	}
+}
+
+// hashOf is the hash of a certificate whose signature is of SHA-256.
+func hashOf(t *testing.T, der []byte) []byte {
+	t.Helper()
+	c, err := x509.ParseCertificate(der)
+	if err != nil || c.SignatureAlgorithm != x509.ECDSAWithSHA256 && c.SignatureAlgorithm != x509.SHA256WithRSA {
+		t.Fatal(c.SignatureAlgorithm, err)
+	}
+	sum := sha256.Sum256(der)
+	return sum[:]
+}
+
+// TestBindingsOfDamagedChallenges: what cannot be read is left as it is, and what can keeps everything that was there.
+func TestBindingsOfDamagedChallenges(t *testing.T) {
+	good, binding := makeChallenge("12345678", "CORP"), bytes.Repeat([]byte{7}, 16)
+	for n := range good {
+		if got := bindChallenge(good[:n], binding); !bytes.Equal(got, good[:n]) {
+			t.Errorf("the first %d of %d bytes were changed", n, len(good))
+		}
+	}
+	bare := bytes.Clone(good)
+	bare[22] &^= 0x80 // it says that it has no attributes
+	if !bytes.Equal(bindChallenge(bare, binding), bare) {
+		t.Error("a challenge without attributes was changed")
+	}
+	message, err := ntlmMessage(good, binding, `CORP\me`, canary)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if user, domain, err := judgeNTLM(message, "12345678", canary); err != nil || user != "me" || domain != "CORP" {
+		t.Errorf("%s %s %v", user, domain, err)
+	}
+	if got := bindingOf(message); got != hex.EncodeToString(binding) {
+		t.Errorf("bound to %s", got)
+	}
+}
+
+func FuzzBindChallenge(f *testing.F) {
+	f.Add(makeChallenge("12345678", "CORP"))
+	f.Fuzz(func(t *testing.T, challenge []byte) {
+		if got := bindChallenge(challenge, make([]byte, 16)); len(got) < len(challenge) {
+			t.Error("it has become shorter")
+		}
+	})
 }
 
 // TestNTLMProxy logs in at a strict proxy: each message on the one connection, the proof right, the domain where it belongs.
@@ -247,12 +333,12 @@ func TestNTLMChallengesThatCannotBeAnswered(t *testing.T) {
 	good := challengeMessage(t, "12345678", "CORP")
 	for n := range good {
 		if n < 48 || n > 60 && n < len(good)-4 {
-			if _, err := ntlmMessage(good[:n], "me", "pw"); err == nil {
+			if _, err := ntlmMessage(good[:n], nil, "me", "pw"); err == nil {
 				t.Errorf("the first %d of %d bytes were answered", n, len(good))
 			}
 		}
 	}
-	if _, err := ntlmMessage(good, "me", "pw"); err != nil {
+	if _, err := ntlmMessage(good, nil, "me", "pw"); err != nil {
 		t.Error(err)
 	}
 }

@@ -63,6 +63,7 @@ type talk struct {
 
 func (t *talk) run(ctx context.Context) (net.Conn, error) {
 	for range maxRounds {
+		t.auth.tie = endPoint(t.conn)
 		header, err := t.auth.header(t.addr)
 		if err != nil {
 			return nil, t.failed(err, "check the user and the password of "+t.hop.from)
