@@ -4,7 +4,7 @@
 set -eu
 
 # command:package
-wanted='mosquitto:mosquitto haproxy:haproxy qemu-arm-static:qemu-user-static gcc:gcc nginx:nginx
+wanted='mosquitto:mosquitto mosquitto_pub:mosquitto-clients haproxy:haproxy qemu-arm-static:qemu-user-static gcc:gcc nginx:nginx
 squid:squid-openssl danted:dante-server microsocks:microsocks curl:curl nats-server:nats-server openssl:openssl'
 missing=
 for pair in $wanted; do
