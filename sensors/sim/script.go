@@ -37,9 +37,33 @@ type Setting struct {
 	Signal signal.Signal
 }
 
+// flow is a rising total with its rate.
+type flow struct {
+	total, rate sensors.Quantity
+	perHour     float64 // by how much the total rises in an hour at a rate of 1
+}
+
+var flows = [...]flow{
+	{sensors.Energy, sensors.Power, 1},          // Wh, W
+	{sensors.Volume, sensors.FlowRate, 3.6},     // m3, l/s
+	{sensors.Rainfall, sensors.RainfallRate, 1}, // mm, mm/h
+	{sensors.Count, sensors.Frequency, 3600},    // Hz
+}
+
+// flowOf finds what a quantity is the total or the rate of; nil for others.
+func flowOf(q sensors.Quantity) *flow {
+	for i := range flows {
+		if f := &flows[i]; f.total == q || f.rate == q {
+			return f
+		}
+	}
+	return nil
+}
+
 // Rises reports whether a quantity is a total whose settings say how fast it rises.
 func Rises(q sensors.Quantity) bool {
-	return q == sensors.Energy || q == sensors.Volume || q == sensors.Rainfall || q == sensors.Count
+	f := flowOf(q)
+	return f != nil && f.total == q
 }
 
 // covers reports whether a setting is about a quantity at a place.

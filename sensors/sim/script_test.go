@@ -172,9 +172,14 @@ func TestDirectedMeters(t *testing.T) {
 			t.Errorf("%v m3 after %v, want %v", got, at, want)
 		}
 	}
-	again := direct(s, begin)
-	if a, b := w.Value(sensors.Volume, "GPIO4", begin.Add(17*sec)), again.Value(sensors.Volume, "GPIO4", begin.Add(17*sec)); a != b {
-		t.Errorf("asked after a later time it says %v, asked at once %v", a, b)
+	r := rand.New(rand.NewPCG(1, 1))
+	for range 100 { // whatever it was asked before, it says the same
+		at := begin.Add(time.Duration(r.Int64N(int64(time.Minute))))
+		for _, at := range []time.Time{at.Add(10 * time.Millisecond), at, at.Add(tick), at} {
+			if a, b := w.Value(sensors.Volume, "GPIO4", at), direct(s, begin).Value(sensors.Volume, "GPIO4", at); a != b {
+				t.Fatalf("at %v it says %v, asked at once %v", at.Sub(begin), a, b)
+			}
+		}
 	}
 	weather := Weather(0)
 	from := w.Value(sensors.Count, "GPIO5", begin.Add(time.Minute))
@@ -192,6 +197,46 @@ func TestDirectedMeters(t *testing.T) {
 			t.Fatalf("from %v to %v", last, v)
 		}
 		last = v
+	}
+}
+
+// TestFlows: a total and its rate agree, whichever of them is set.
+func TestFlows(t *testing.T) {
+	for _, tt := range []struct {
+		set, get sensors.Quantity
+		v, want  float64 // of a rate as it is; of a total its rise in an hour
+	}{
+		{sensors.FlowRate, sensors.Volume, 0.5, 1.8},
+		{sensors.Volume, sensors.FlowRate, 1.8, 0.5},
+		{sensors.Power, sensors.Energy, 1500, 1500},
+		{sensors.Energy, sensors.Power, 1500, 1500},
+		{sensors.RainfallRate, sensors.Rainfall, 12, 12},
+		{sensors.Rainfall, sensors.RainfallRate, 12, 12},
+		{sensors.Frequency, sensors.Count, 2, 7200},
+		{sensors.Count, sensors.Frequency, 7200, 2},
+	} {
+		w := direct(&Script{Settings: []Setting{{Quantity: tt.get, Signal: constantly(77)}, {Quantity: tt.set, Signal: constantly(tt.v)}}}, begin)
+		if Rises(tt.get) {
+			if got := w.Value(tt.get, "x", begin.Add(time.Hour)) - w.Value(tt.get, "x", begin); math.Abs(got-tt.want) > 1e-6 {
+				t.Errorf("%s %v: %s rises by %v in an hour, want %v", tt.set, tt.v, tt.get, got, tt.want)
+			}
+			continue
+		}
+		w = direct(&Script{Settings: []Setting{{Quantity: tt.set, Signal: constantly(tt.v)}}}, begin)
+		if got := w.Value(tt.get, "x", begin.Add(time.Hour)); math.Abs(got-tt.want) > 1e-9 {
+			t.Errorf("%s %v: %s is %v, want %v", tt.set, tt.v, tt.get, got, tt.want)
+		}
+	}
+}
+
+// BenchmarkMeter asks as lines do: what is now, and what is a little later.
+func BenchmarkMeter(b *testing.B) {
+	w := direct(&Script{Settings: []Setting{{Quantity: sensors.Volume, When: When{At: 50 * sec, For: sec}, Signal: constantly(1)}}}, begin)
+	at := begin
+	for b.Loop() {
+		at = at.Add(9 * time.Millisecond)
+		w.Value(sensors.Volume, "GPIO5", at)
+		w.Value(sensors.Volume, "GPIO5", at.Add(10*time.Millisecond))
 	}
 }
 

@@ -82,6 +82,9 @@ func (w weather) Value(q sensors.Quantity, place string, t time.Time) float64 {
 	case sensors.Rainfall: // a shower of a millimetre every ten minutes
 		fallen, _ := w.bursts("rain", place, 10*time.Minute, t)
 		return fallen
+	case sensors.RainfallRate:
+		_, falling := w.bursts("rain", place, 10*time.Minute, t)
+		return 3600 * falling
 	case sensors.AccelerationX, sensors.AccelerationY: // it lies flat
 		return around(0, 0.04, 300*time.Millisecond)
 	case sensors.AccelerationZ:
