@@ -15,6 +15,7 @@ import (
 	"pinhole/sensors/ccs811"
 	"pinhole/sensors/ens160"
 	"pinhole/sensors/gpio"
+	"pinhole/sensors/hcsr04"
 	"pinhole/sensors/host"
 	"pinhole/sensors/hts221"
 	"pinhole/sensors/htu21d"
@@ -54,6 +55,7 @@ func Kinds() []kind.Kind {
 	list = append(list, max31855.Kind(), max31865.Kind())
 	list = append(list, mcp3xxx.Kinds()...)
 	list = append(list, gpio.Kinds()...)
+	list = append(list, hcsr04.Kind())
 	list = append(list, pulse.Kinds()...)
 	list = append(list, register.Kinds()...)
 	list = append(list, aht20.Kinds()...)

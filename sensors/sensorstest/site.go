@@ -13,7 +13,8 @@ import (
 type family int
 
 const (
-	loose family = iota // to no bus: files, lines, nothing
+	loose family = iota // to no bus: files, nothing
+	lines               // of the board
 	i2c
 	spi
 	uart
@@ -27,6 +28,8 @@ func (s *Suite) family() family {
 		return spi
 	case s.Params.Has("port"):
 		return uart
+	case s.Params.Has("pin"), s.Params.Has("echo"):
+		return lines
 	}
 	return loose
 }
@@ -60,6 +63,8 @@ func (s *Suite) elsewhere() kind.Params {
 		p["device"] = "0.1"
 	case uart:
 		p["port"] = "/dev/ttyUSB7"
+	case lines:
+		p["trigger"], p["echo"] = "another-chip:3", "another-chip:4"
 	}
 	return p
 }

@@ -76,7 +76,11 @@ func Run(t *testing.T, s Suite) {
 	t.Run("instances", s.instances)
 	t.Run("context", s.context)
 	t.Run("allocations", s.allocations)
-	if s.family() != loose {
+	switch s.family() {
+	case loose:
+	case lines:
+		s.ranging(t)
+	default:
 		t.Run("faults/opening", func(t *testing.T) { s.faults(t, true) })
 		t.Run("faults/steady", func(t *testing.T) { s.faults(t, false) })
 		t.Run("supply", s.supply)
@@ -136,7 +140,7 @@ func (s *Suite) desk(t *testing.T) *desk {
 func (d *desk) turn(t *testing.T, truth *sim.Still) {
 	t.Helper()
 	d.truth.Store(truth)
-	if d.suite.family() == loose && !d.suite.Params.Has("pin") {
+	if d.suite.family() == loose {
 		if err := d.Refresh(); err != nil {
 			t.Fatal(err)
 		}
@@ -266,7 +270,7 @@ func (s *Suite) named(t *testing.T, err error) {
 	if sensors.ClassOf(err) == "" {
 		t.Errorf("%v has no class", err)
 	}
-	if s.family() == loose && !s.Params.Has("pin") {
+	if s.family() == loose {
 		if !strings.HasPrefix(err.Error(), s.Kind.Name+": ") {
 			t.Errorf("%q does not begin with %q", err, s.Kind.Name+": ")
 		}

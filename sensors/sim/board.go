@@ -70,6 +70,8 @@ func (b *Board) Attach(kindName string, p kind.Params) error {
 	switch kindName {
 	case "gpio":
 		return b.wire(p)
+	case "hcsr04":
+		return b.attachRanger(p)
 	case "pulse", "frequency":
 		return b.attachMeter(kindName, p)
 	case "register":

@@ -197,6 +197,17 @@ func (p *pin) connect(level func(time.Time) (bool, time.Time)) {
 		p.line.advance(now)
 	}
 	p.level = level
+	p.look(now)
+}
+
+// touch has the line look again: what is wired to it, if it still is, does something that it had not announced.
+func (p *pin) touch() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.look(p.now())
+}
+
+func (p *pin) look(now time.Time) {
 	if p.line != nil {
 		p.line.look(now)
 		p.line.notify()

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"context"
+	"time"
 
 	"pinhole/sensors"
 	"pinhole/sensors/kind"
@@ -13,6 +14,13 @@ type output struct {
 	opts kind.OutputOptions
 	high bool // as it is driven
 	fail error
+}
+
+// wireOutput says what is wired to a pin that will be an output.
+func (p *pin) wireOutput(drive func(at time.Time, high bool)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.drive = drive
 }
 
 // Output requests an output line.
