@@ -44,6 +44,7 @@ func commands() []command {
 		runCommand(),
 		checkCommand(),
 		readCommand(),
+		scanCommand(),
 		doctorCommand(),
 		queueCommand(),
 		statusCommand(),

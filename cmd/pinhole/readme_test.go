@@ -52,21 +52,30 @@ func TestREADMEListsFaults(t *testing.T) {
 	generated(t, "faults", b.String())
 }
 
-// generated demands that README has a table between two marks. -update writes it.
+// TestREADMEShowsScan: what README shows of scan is what it prints.
+func TestREADMEShowsScan(t *testing.T) {
+	var b strings.Builder
+	for line := range strings.Lines(say(t, "", "scan", "--board", "sim").out) {
+		b.WriteString(strings.TrimRight("    "+line, " \n") + "\n")
+	}
+	generated(t, "scan", b.String())
+}
+
+// generated demands that README has a table, or what a command prints, between two marks. -update writes it.
 func generated(t *testing.T, mark, table string) {
 	t.Helper()
 	begin, end := "<!-- "+mark+": begin -->\n", "<!-- "+mark+": end -->"
 	text := readme(t)
 	i, j := strings.Index(text, begin), strings.Index(text, end)
 	if i < 0 || j < i {
-		t.Fatalf("README has no marks for the table of %s", mark)
+		t.Fatalf("README has no marks for %s", mark)
 	}
 	want := text[:i+len(begin)] + table + text[j:]
 	if want == text {
 		return
 	}
 	if !*update {
-		t.Fatalf("README's table of %s is not that of the program; run: make golden", mark)
+		t.Fatalf("README's part about %s is not that of the program; run: make golden", mark)
 	}
 	if err := os.WriteFile(readmePath, []byte(want), 0o644); err != nil {
 		t.Fatal(err)

@@ -354,3 +354,52 @@ func TestBranchAllocates(t *testing.T) {
 		t.Errorf("%v allocations a transfer", n)
 	}
 }
+
+// narrow is a multiplexer with fewer channels: its register lacks the bits of the others.
+type narrow struct{ keeps, control byte }
+
+func (c *narrow) Tx(_ time.Time, w, r []byte) bool {
+	if len(w) > 0 {
+		c.control = w[len(w)-1] & c.keeps
+	}
+	for i := range r {
+		r[i] = c.control
+	}
+	return true
+}
+
+func (c *narrow) Power(time.Time) { c.control = 0 }
+
+func TestFind(t *testing.T) {
+	b := sim.New(sim.Options{World: rooms{}})
+	b.Plug("1/0x70.1", 0x50, "part", fixed(0xA1))
+	four, two := &narrow{keeps: 0x0F, control: 0x0F}, &narrow{keeps: 0x03}
+	b.Plug("1", 0x71, "four", four)
+	b.Plug("1", 0x72, "two", two)
+	b.Plug("1", 0x73, "another", fixed(0x5A))
+	b.Plug("1", 0x74, "zero", fixed(0))
+	if err := b.Attach("bme280", kind.Params{"bus": int64(1), "address": int64(0x76)}); err != nil {
+		t.Fatal(err)
+	}
+	for addr, want := range map[uint16]int{0x70: 8, 0x71: 4, 0x72: 2, 0x73: 0, 0x74: 0, 0x76: 0} {
+		if n, err := b.Multiplexer(1, addr); n != want || err != nil {
+			t.Errorf("0x%02x: %d channels, %v; want %d", addr, n, err, want)
+		}
+	}
+	if four.control != 0 {
+		t.Error("a multiplexer is left connected")
+	}
+	if _, err := b.Multiplexer(1, 0x77); sensors.ClassOf(err) != sensors.Absent {
+		t.Errorf("nobody there: %v", err)
+	}
+	// A channel that was selected is selected anew afterwards.
+	bus, _ := b.I2C("1/0x70.1")
+	for range 2 {
+		if err := bus.Tx(0x50, []byte{0}, []byte{0}); err != nil {
+			t.Error(err)
+		}
+		if _, err := b.Multiplexer(1, 0x70); err != nil {
+			t.Error(err)
+		}
+	}
+}

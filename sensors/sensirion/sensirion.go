@@ -120,6 +120,16 @@ func Probe(command uint16, after time.Duration, n int, is func(words []uint16) (
 	}}
 }
 
+// Words reports whether r is words of two bytes, each with its checksum behind it.
+func Words(r []byte) bool {
+	for ; len(r) >= 3; r = r[3:] {
+		if Sum(0xFF, r[:2]) != r[2] {
+			return false
+		}
+	}
+	return len(r) == 0
+}
+
 // Answered is the judge of a Probe that asks for nothing but checksums.
 func Answered(what string) func([]uint16) (kind.Answer, string) {
 	return func([]uint16) (kind.Answer, string) { return kind.Speaks, what + " with the right checksums" }
