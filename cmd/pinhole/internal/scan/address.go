@@ -49,7 +49,7 @@ func (a *answers) add(k *kind.Kind, answer kind.Answer, evidence string) {
 
 // address looks at one place.
 func (w *walker) address(ctx context.Context, behind *kind.Channel, addr uint16) {
-	if w.broken || ctx.Err() != nil {
+	if w.broken || ctx.Err() != nil || addr < usual && len(w.kinds(addr)) == 0 {
 		return
 	}
 	at := w.at(behind, addr)

@@ -20,7 +20,8 @@ import (
 )
 
 const (
-	first, last = 0x08, 0x77 // addresses that parts can have
+	first, last = 0x01, 0x77 // addresses that parts can have
+	usual       = 0x08       // those below are for parts that kinds have there alone
 	giveUp      = 3          // timeouts until a bus counts as stuck
 	busTime     = time.Minute
 	hungAfter   = 5 * time.Second // the kernel ends a transfer on a stuck bus after about one

@@ -202,7 +202,7 @@ func TestDoesNoHarm(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			d := newDesk(t)
 			list := map[uint16]*witness{}
-			for addr := uint16(first); addr <= last; addr++ {
+			for addr := uint16(usual); addr <= last; addr++ {
 				list[addr] = &witness{value: value}
 				d.Plug("1", addr, "witness", list[addr])
 			}
@@ -236,7 +236,7 @@ func TestAsksOnlyTheMute(t *testing.T) {
 			d := newDesk(t)
 			d.crowded = crowded
 			list := map[uint16]*witness{}
-			for addr := uint16(first); addr <= last; addr++ {
+			for addr := uint16(usual); addr <= last; addr++ {
 				list[addr] = &witness{mute: true, value: 0x5A}
 				d.Plug("1", addr, "witness", list[addr])
 			}
