@@ -11,6 +11,7 @@ type Summary struct {
 	Readings uint64 // unsettled
 	Bytes    int64  // of the folder's segments
 	Segments int
+	Bad      int       // files with a damaged header, the one that was set aside among them; what they held shows by the numbers around
 	Oldest   time.Time // when the file of the oldest unsettled reading was made, by the clock of then; zero: there is none
 	Acked    Position
 	Lost     []Loss // not delivered yet: listed in the state file, or found while reading
@@ -37,7 +38,7 @@ func inspect(dir FS, name string, f func(Block) error) (Summary, error) {
 		return Summary{}, fmt.Errorf("queue: %w", err)
 	}
 	defer q.rd.close()
-	s := Summary{Acked: q.acked, Meta: q.meta, Segments: len(q.segs)}
+	s := Summary{Acked: q.acked, Meta: q.meta, Segments: len(q.segs), Bad: q.bad}
 	for _, g := range q.segs {
 		s.Bytes += g.size
 	}

@@ -46,6 +46,7 @@ type Queue struct {
 	segs    []*segment // in the order of before
 	trash   []litter   // settled or given up; the files go after the next save
 	foreign int64      // bytes of files that are ours but of no use
+	bad     int        // files with a damaged header
 	table   table
 	rd      reader
 
@@ -131,7 +132,7 @@ func (q *Queue) load() error {
 	}
 	s, found := loadState(dir)
 	q.state.gen = s.gen
-	q.foreign = 0
+	q.foreign, q.bad = 0, 0
 	segs := q.loadSegments(names)
 	cursor := s.cursor
 	if len(segs) > 0 {
@@ -200,6 +201,7 @@ func (q *Queue) loadSegments(names []Entry) (segs []*segment) {
 		switch {
 		case !e.Regular:
 		case e.Name == badName:
+			q.bad++
 			q.foreign += roundPage(e.Size)
 		case e.Name == stateTemp || strings.HasSuffix(e.Name, segSuffix+tmpSuffix):
 			if !q.readOnly { // a crash before the rename: what it was to replace is there, or nothing was
@@ -221,6 +223,7 @@ func (q *Queue) loadSegments(names []Entry) (segs []*segment) {
 				q.foreign += roundPage(e.Size)
 				q.log.Warn("queue: written by a later version, left alone", "file", e.Name)
 			case damaged:
+				q.bad++
 				q.setAside(e)
 			}
 		}

@@ -139,22 +139,47 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
-// TestDamagedQueue: what the card has lost is a warning, and the network is examined all the same.
+// TestDamagedQueue: what the card has lost is a warning with the number, and the network is examined all the same.
 func TestDamagedQueue(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, awsHost)
-	b.o.Config = b.config()
-	dir := agent.QueueDir(b.o.Config)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range []string{"LOCK", "00000000000000000001.seg", "state"} {
-		if err := os.WriteFile(filepath.Join(dir, name), bytes.Repeat([]byte("damaged"), 5000), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if r := b.run(); !r.OK || len(r.Checks) < 14 {
-		t.Error(show(r))
+	for name, c := range map[string]struct {
+		damage func(text []byte) []byte
+		note   string
+	}{
+		"a byte turned":    {func(text []byte) []byte { text[len(text)/2] ^= 1; return text }, "1 are damaged"},
+		"another's data":   {func(text []byte) []byte { return bytes.Repeat([]byte("damaged"), len(text)/7) }, "1 file of the queue cannot be read"},
+		"nothing happened": {func(text []byte) []byte { return text }, "300 readings wait"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t, awsHost)
+			b.o.Config = b.config()
+			dir := agent.QueueDir(b.o.Config)
+			q, err := queue.Open(queue.Options{Dir: dir, Max: queue.MinMax, Stream: queue.Stream{1}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 300 {
+				q.Append(time.Now(), 1, bytes.Repeat([]byte("reading"), 9))
+			}
+			if err := q.Close(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			segments, _ := filepath.Glob(filepath.Join(dir, "*.seg"))
+			if len(segments) != 1 {
+				t.Fatalf("segments: %v", segments)
+			}
+			text, err := os.ReadFile(segments[0])
+			if err == nil {
+				err = os.WriteFile(segments[0], c.damage(text), 0o600)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r := b.run(); !r.OK || !strings.Contains(show(r), c.note) || !strings.Contains(show(r), "ok   ack") {
+				t.Error(show(r))
+			}
+		})
 	}
 }
 

@@ -62,6 +62,10 @@ func (d *doctor) checkQueue(ctx context.Context) []Check {
 		lost[l.Reason] += l.Count
 	}
 	switch {
+	case a.s.Bad > 0:
+		return []Check{warn(fmt.Sprintf("%s; %s of the queue cannot be read any more, in %s", evidence, plural(a.s.Bad, "file"), dir), you,
+			"the card gave back something else than was written: replace it; the agent sets the file aside and reports the loss as far as the "+
+				"numbers around it tell")}
 	case lost[queue.Corrupt] > 0:
 		return []Check{warn(fmt.Sprintf("%s; %d are damaged", evidence, lost[queue.Corrupt]), you,
 			"the card gave back something else than was written: replace it; the loss will be reported to the receiver")}
