@@ -223,3 +223,23 @@ func TestE2EInterception(t *testing.T) {
 		})
 	}
 }
+
+// TestE2EKeyBecomesOpen: the files of the login are read at every connect, so a key that others may read all at once stops a running
+// agent at the next one, with doctor's word for it; and mended it goes on.
+func TestE2EKeyBecomesOpen(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	d.run(d.configure(settings{sensors: counters(10, 50*time.Millisecond)}))
+	d.arrived(30*time.Second, 20)
+	if err := os.Chmod(d.file("device.key"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	d.lab.Cut()
+	d.await(30*time.Second, "the refusal", func() bool { return strings.Contains(d.live.log.String(), "stage=key") })
+	if err := os.Chmod(d.file("device.key"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d.arrived(30*time.Second, 20)
+	d.finish()
+	d.books.check(t)
+}

@@ -13,10 +13,11 @@ type Stage string
 
 // The stages, in the order in which a connection passes them.
 const (
+	StageKey         Stage = "key"         // a file of ours cannot be used: certificate, private key, authorities
 	StageDNS         Stage = "dns"         // the name was not resolved
 	StageTCP         Stage = "tcp"         // no TCP connection, or an existing one broke
 	StageProxy       Stage = "proxy"       // the proxy refused or broke the tunnel
-	StageTLS         Stage = "tls"         // no TLS session: certificates, keys, versions, or silence
+	StageTLS         Stage = "tls"         // no TLS session: the certificates of either side, versions, or silence
 	StageALPN        Stage = "alpn"        // the peer does not speak the offered protocol
 	StageIntercepted Stage = "intercepted" // somebody else than the broker answered
 	StageClock       Stage = "clock"       // certificates cannot be verified because this machine's clock is wrong
@@ -27,7 +28,9 @@ const (
 
 // Stages returns all stages in the order in which a connection passes them.
 func Stages() []Stage {
-	return []Stage{StageDNS, StageTCP, StageProxy, StageTLS, StageALPN, StageIntercepted, StageClock, StageWS, StageConnack, StageAck}
+	return []Stage{
+		StageKey, StageDNS, StageTCP, StageProxy, StageTLS, StageALPN, StageIntercepted, StageClock, StageWS, StageConnack, StageAck,
+	}
 }
 
 // Error is a failure on the way to the broker.

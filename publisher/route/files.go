@@ -226,5 +226,5 @@ func cause(err error) error {
 }
 
 func fileError(op string, err error, hint string) error {
-	return &Error{Stage: StageTLS, Op: op, Err: err, Hint: hint}
+	return &Error{Stage: StageKey, Op: op, Err: err, Hint: hint}
 }

@@ -79,7 +79,7 @@ func TestLoadPair(t *testing.T) {
 				}
 				return
 			}
-			checkError(t, err, StageTLS, strings.ReplaceAll(c.want, "DIR", dir), strings.ReplaceAll(c.hint, "DIR", dir))
+			checkError(t, err, StageKey, strings.ReplaceAll(c.want, "DIR", dir), strings.ReplaceAll(c.hint, "DIR", dir))
 		})
 	}
 }
@@ -146,11 +146,11 @@ func TestLoadCA(t *testing.T) {
 		t.Error("the pool does not hold both authorities")
 	}
 	_, err = LoadCA(dir + "/none.pem")
-	checkError(t, err, StageTLS, "read certificate authorities "+dir+"/none.pem: no such file or directory", "")
+	checkError(t, err, StageKey, "read certificate authorities "+dir+"/none.pem: no such file or directory", "")
 	if !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("%v is not ErrNotExist", err)
 	}
 	bad := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: []byte{1}})
 	_, err = LoadCA(publishertest.WriteFile(t, dir, "bad.pem", bad))
-	checkError(t, err, StageTLS, "read certificate authorities "+dir+"/bad.pem: x509: ...", "")
+	checkError(t, err, StageKey, "read certificate authorities "+dir+"/bad.pem: x509: ...", "")
 }

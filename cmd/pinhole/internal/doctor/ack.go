@@ -29,7 +29,7 @@ func (d *doctor) checkAck(ctx context.Context) []Check {
 	case d.failed[route.StageClock]:
 		return []Check{skipAfter(route.StageClock)}
 	case d.key.bad:
-		return []Check{skipAfter(StageKey)}
+		return []Check{skipAfter(route.StageKey)}
 	}
 	if d.p.Broker.Scheme == route.HTTPS {
 		if err := d.post(ctx); err != nil {

@@ -22,7 +22,7 @@ func (d *doctor) checkConnack(ctx context.Context) []Check {
 	case d.p.Broker.Scheme == route.HTTPS:
 		return []Check{skip("https has no login: each message is judged by itself, see ack")}
 	case d.key.bad:
-		return []Check{skipAfter(StageKey)}
+		return []Check{skipAfter(route.StageKey)}
 	}
 	err := d.enter(ctx)
 	l := &d.login

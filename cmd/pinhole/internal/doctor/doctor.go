@@ -38,7 +38,6 @@ const (
 	StageBus    route.Stage = "bus"
 	StageDisk   route.Stage = "disk"
 	StageQueue  route.Stage = "queue"
-	StageKey    route.Stage = "key"
 )
 
 // Check is one line of the result.
@@ -152,7 +151,7 @@ func (d *doctor) stages() []stage {
 		{StageDisk, d.checkDisk},
 		{StageQueue, d.checkQueue},
 		{route.StageClock, d.checkClock},
-		{StageKey, d.checkKey},
+		{route.StageKey, d.checkKey},
 		{route.StageDNS, d.checkDNS},
 		{route.StageTCP, d.checkTCP},
 		{route.StageProxy, d.checkProxy},
@@ -248,7 +247,7 @@ func (d *doctor) blocked() route.Stage {
 
 func isNetwork(s route.Stage) bool {
 	switch s {
-	case StageConfig, StageBus, StageDisk, StageQueue, StageKey:
+	case StageConfig, StageBus, StageDisk, StageQueue, route.StageKey:
 		return false
 	}
 	return true

@@ -33,7 +33,7 @@ func (d *doctor) further(ctx context.Context, b route.Broker) Check {
 	x.failed[route.StageClock] = d.failed[route.StageClock]
 	var last Check
 	stages := x.stages()
-	from := slices.IndexFunc(stages, func(s stage) bool { return s.name == StageKey })
+	from := slices.IndexFunc(stages, func(s stage) bool { return s.name == route.StageKey })
 	for _, s := range stages[from:] {
 		for _, c := range x.note(s.name, s.run(ctx)) {
 			if c.Verdict == Fail {

@@ -50,7 +50,7 @@ type Link struct {
 	Topic     string `json:"topic"`
 	Connects  uint64 `json:"connects"`
 	Failures  int    `json:"failures"` // in a row
-	Stage     string `json:"stage"`    // at which the last attempt failed: dns tcp proxy tls alpn intercepted clock ws connack ack
+	Stage     string `json:"stage"`    // at which the last attempt failed: key dns tcp proxy tls alpn intercepted clock ws connack ack
 	Error     string `json:"error"`
 	Retry     *int64 `json:"retry"`
 	InFlight  int    `json:"in_flight"`
