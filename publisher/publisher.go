@@ -56,7 +56,8 @@ type Publisher struct {
 	wake chan struct{}
 
 	suspect suspect
-	said    map[string]time.Time // when a failure was last logged aloud
+	said    map[string]bool // failures of this outage that were logged aloud
+	spoke   time.Time       // when one of them last was
 	drained chan struct{}
 
 	mu    sync.Mutex
@@ -86,7 +87,7 @@ func New(o Options) (*Publisher, error) {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	o.Batch.Age = sendAge(o.Batch.Age, o.Sync)
-	p := &Publisher{o: o, wake: make(chan struct{}, 1), drained: make(chan struct{}), said: map[string]time.Time{}}
+	p := &Publisher{o: o, wake: make(chan struct{}, 1), drained: make(chan struct{}), said: map[string]bool{}}
 	p.in = newIntake(&p.o)
 	var err error
 	p.pack, err = newPacker(&p.o, p.in)
@@ -231,13 +232,12 @@ const (
 // aloud reports whether a failure is worth a line in the log.
 func (p *Publisher) aloud(what string, failures int) bool {
 	now := time.Now()
-	known := p.said[what]
-	if failures > fewFailures && !known.IsZero() && now.Sub(known) < remindAfter {
+	if failures > fewFailures && p.said[what] && now.Sub(p.spoke) < remindAfter {
 		return false
 	}
 	if failures <= 1 {
 		clear(p.said)
 	}
-	p.said[what] = now
+	p.said[what], p.spoke = true, now
 	return true
 }

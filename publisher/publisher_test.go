@@ -17,6 +17,7 @@ import (
 
 	"pinhole/publisher/payload"
 	"pinhole/publisher/queue"
+	"pinhole/publisher/route"
 	"pinhole/sensors"
 	"pinhole/sensors/clock"
 )
@@ -29,6 +30,7 @@ type broker struct {
 
 	mu       sync.Mutex
 	down     bool
+	fails    func(n int) error // of the nth dial; nil, and a nil error: as down says
 	dials    []time.Time
 	messages []payload.Batch
 	sizes    []int
@@ -57,6 +59,11 @@ func (b *broker) dial(context.Context) (Link, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.dials = append(b.dials, time.Now())
+	if b.fails != nil {
+		if err := b.fails(len(b.dials)); err != nil {
+			return nil, err
+		}
+	}
 	if b.down {
 		return nil, errNoRoute
 	}
@@ -581,10 +588,14 @@ func TestBackoff(t *testing.T) {
 	})
 }
 
-// TestOutageIsLoggedSparingly: a day without a broker, and one with a broker that hangs up at once, take few lines.
+// TestOutageIsLoggedSparingly: a day without a broker, one with a broker that hangs up at once, and one in which it is always something
+// else, take few lines.
 func TestOutageIsLoggedSparingly(t *testing.T) {
 	for name, b := range map[string]*broker{
-		"down":  {down: true},
+		"down": {down: true},
+		"one thing after the other": {fails: func(n int) error {
+			return &route.Error{Stage: route.Stages()[n%len(route.Stages())], Op: "connect", Err: errNoRoute}
+		}},
 		"flaps": {behave: func(int, payload.Batch) verdict { return verdict{hang: true, after: time.Second} }},
 	} {
 		synctest.Test(t, func(t *testing.T) {
