@@ -151,8 +151,14 @@ func checkHost(host string) error {
 // Addr returns HOST:PORT as package net takes it.
 func (b Broker) Addr() string { return net.JoinHostPort(b.Host, strconv.Itoa(b.Port)) }
 
-// String returns the address in full, with its port.
-func (b Broker) String() string { return string(b.Scheme) + "://" + b.Addr() + b.Path }
+// String returns the address with its port, for people. What stands in the query is left out: it may hold a token.
+func (b Broker) String() string {
+	path, _, query := strings.Cut(b.Path, "?")
+	if query {
+		path += "?..."
+	}
+	return string(b.Scheme) + "://" + b.Addr() + path
+}
 
 // Secure reports whether the scheme runs over TLS.
 func (b Broker) Secure() bool { return b.Scheme == MQTTS || b.Scheme == WSS || b.Scheme == HTTPS }

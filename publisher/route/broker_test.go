@@ -20,8 +20,8 @@ func TestParseBroker(t *testing.T) {
 		{"MQTT://127.0.0.1", Broker{MQTT, "127.0.0.1", 1883, ""}, "mqtt://127.0.0.1:1883"},
 		{"wss://hub/$iothub/websocket?iothub-no-client-cert=true",
 			Broker{WSS, "hub", 443, "/$iothub/websocket?iothub-no-client-cert=true"},
-			"wss://hub:443/$iothub/websocket?iothub-no-client-cert=true"},
-		{"ws://localhost?x=/y", Broker{WS, "localhost", 80, "?x=/y"}, "ws://localhost:80?x=/y"},
+			"wss://hub:443/$iothub/websocket?..."},
+		{"ws://localhost?x=/y", Broker{WS, "localhost", 80, "?x=/y"}, "ws://localhost:80?..."},
 		{"wss://hub/", Broker{WSS, "hub", 443, "/"}, "wss://hub:443/"},
 		{"https://hub:8443", Broker{HTTPS, "hub", 8443, ""}, "https://hub:8443"},
 		{"[2001:db8::1]", Broker{MQTTS, "2001:db8::1", 443, ""}, "mqtts://[2001:db8::1]:443"},
@@ -116,7 +116,7 @@ func FuzzParseBroker(f *testing.F) {
 		if err != nil {
 			return
 		}
-		again, err := ParseBroker(b.String())
+		again, err := ParseBroker(string(b.Scheme) + "://" + b.Addr() + b.Path)
 		if err != nil {
 			t.Fatalf("%q gives %q, which is refused: %v", s, b, err)
 		}

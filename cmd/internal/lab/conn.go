@@ -21,6 +21,7 @@ type conn struct {
 	id    uint64
 	tcp   *counted
 	web   bool     // came by the web listener
+	asks  bool     // the authorizer has to be asked about the MQTT login
 	nc    net.Conn // the TLS session, or the WebSocket in it
 	eff   effects
 	out   *outbox
@@ -140,6 +141,7 @@ func (c *conn) handshake() error {
 	}
 	c.tcp.SetDeadline(time.Time{})
 	c.nc, c.state = session, session.ConnectionState()
+	c.asks = c.state.NegotiatedProtocol == ALPNAuth
 	return nil
 }
 
@@ -197,6 +199,8 @@ func (c *conn) connect(body []byte) error {
 		return errors.New("fault no-connack")
 	case c.eff.on("connack"):
 		return refuse(byte(c.eff["connack"].n), "fault connack")
+	case c.asks && !c.lab.opts.Auth.login(p.user, p.password):
+		return refuse(5, "the authorizer does not know this user and token")
 	case p.level != 4: // [MQTT-3.1.2-2]
 		return refuse(1, fmt.Sprintf("protocol level %d, the lab speaks MQTT 3.1.1", p.level))
 	case p.client == "" || len(p.client) > MaxClientID:

@@ -42,6 +42,7 @@ type Options struct {
 	Dir      string   // certificates and configuration; "": a temporary folder that Close removes
 	Names    []string // further names of the endpoint, for its certificate
 	Faults   []Fault
+	Auth     Authorizer   // logins without a certificate or a signature; the zero value: there are none
 	NoLimits bool         // leave out AWS's limits of rate, throughput and connects
 	Log      *slog.Logger // nil: silent
 

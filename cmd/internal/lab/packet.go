@@ -126,6 +126,8 @@ type connect struct {
 	keepAlive uint16 // seconds
 	client    string
 	will      *message
+	user      string // "" if there is none
+	password  string
 }
 
 var errMalformed = errors.New("malformed packet")
@@ -147,10 +149,10 @@ func parseConnect(body []byte) (c connect, err error) {
 		c.will = &w
 	}
 	if flags&0x80 != 0 {
-		f.text()
+		c.user = f.text()
 	}
 	if flags&0x40 != 0 {
-		f.bytes()
+		c.password = string(f.bytes())
 	}
 	switch {
 	case f.bad, len(f.b) > 0:

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -12,6 +13,7 @@ import (
 const (
 	ALPN     = "x-amzn-mqtt-ca"
 	ALPNHTTP = "x-amzn-http-ca"
+	ALPNAuth = "mqtt" // MQTT without a certificate, for a custom authorizer
 )
 
 var errALPN = fmt.Errorf("the client offered neither %s nor %s", ALPN, ALPNHTTP)
@@ -54,6 +56,11 @@ func (l *Lab) serverConfig(e effects, web bool) (*tls.Config, error) {
 		}
 	}
 	cfg.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		if l.opts.Auth != (Authorizer{}) && !reject && slices.Contains(hello.SupportedProtos, ALPNAuth) {
+			open := cfg.Clone()
+			open.GetConfigForClient, open.ClientAuth, open.NextProtos = nil, tls.NoClientCert, []string{ALPNAuth}
+			return open, nil
+		}
 		for _, p := range hello.SupportedProtos {
 			if (p == ALPN || p == ALPNHTTP) && !reject {
 				return nil, nil

@@ -186,7 +186,12 @@ func (c *conn) upgrade(r *http.Request, buf *bufio.Reader) error {
 		return refuse(http.StatusNotFound, "Not Found")
 	}
 	if err := verify(r, nil, serviceMQTT, time.Now(), c.lab.keys.find); err != nil {
-		return refuse(http.StatusForbidden, err.Error())
+		switch a := c.lab.opts.Auth; {
+		case a != (Authorizer{}) && !a.named(r):
+			c.asks = true // it may stand in the MQTT login
+		case a == (Authorizer{}) || !a.request(r):
+			return refuse(http.StatusForbidden, err.Error())
+		}
 	}
 	err := errors.New("not a WebSocket")
 	under := c.nc

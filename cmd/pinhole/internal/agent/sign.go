@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"pinhole/publisher/aws"
@@ -17,11 +18,17 @@ func (l *linker) signed(b route.Broker) bool {
 	s := &l.c.Sign
 	switch b.Scheme {
 	case route.WSS:
-		return s.Given || b.AWS() && l.c.Username == ""
+		return s.Given || b.AWS() && l.c.Username == "" && !l.authorized(b)
 	case route.HTTPS:
 		return (s.Given && (s.RoleAlias != "" || l.c.TLS.Cert == "")) || b.AWS() && l.c.TLS.Cert == ""
 	}
 	return false
+}
+
+// authorized reports whether the address or the headers name one of AWS's custom authorizers, which takes the place of a signature.
+func (l *linker) authorized(b route.Broker) bool {
+	const name = "x-amz-customauthorizer-name"
+	return l.c.Headers.Get(name) != "" || strings.Contains(strings.ToLower(b.Path), name+"=")
 }
 
 // signer finds credentials where the configuration or AWS's own tools have them.
