@@ -14,6 +14,7 @@ import (
 	"tinygo.org/x/drivers/bmp180"
 	"tinygo.org/x/drivers/bmp280"
 	"tinygo.org/x/drivers/bmp388"
+	"tinygo.org/x/drivers/ens160"
 	"tinygo.org/x/drivers/ina219"
 	"tinygo.org/x/drivers/ina260"
 	"tinygo.org/x/drivers/ina3221"
@@ -178,13 +179,22 @@ func parts() map[string]part {
 			},
 		},
 		"sgp30": {
-			truth: map[sensors.Quantity][2]float64{sensors.TVOC: {0, 60000}}, warm: 5 * time.Minute,
-			within: values{sensors.TVOC: 0.001},
+			truth: map[sensors.Quantity][2]float64{sensors.TVOC: {0, 60000}, sensors.CO2Equivalent: {400, 60000}}, warm: 5 * time.Minute,
+			within: values{sensors.TVOC: 0.001, sensors.CO2Equivalent: 0.001},
 			read: func(bus *wire, addr uint16) (values, error) {
 				d := sgp30.New(bus)
 				time.Sleep(time.Second)
 				err := d.Update(drivers.Concentration)
-				return values{sensors.TVOC: float64(d.TVOC())}, err
+				return values{sensors.TVOC: float64(d.TVOC()), sensors.CO2Equivalent: float64(d.CO2())}, err
+			},
+		},
+		"ens160": {
+			truth: map[sensors.Quantity][2]float64{sensors.TVOC: {0, 64900}, sensors.CO2Equivalent: {400, 64900}, sensors.AQIUBA: {1, 5}}, warm: 5 * time.Minute,
+			within: values{sensors.TVOC: 0.001, sensors.CO2Equivalent: 0.001, sensors.AQIUBA: 0.001},
+			read: func(bus *wire, addr uint16) (values, error) {
+				d := ens160.New(bus, addr)
+				err := d.Update(drivers.Concentration)
+				return values{sensors.TVOC: float64(d.TVOC()), sensors.CO2Equivalent: float64(d.ECO2()), sensors.AQIUBA: float64(d.AQI())}, err
 			},
 		},
 		"tmp102": {
