@@ -43,6 +43,26 @@ func desk(t *testing.T, world sim.Still, p kind.Params) (*sim.Board, *Dev) {
 	return board, dev.(*Dev)
 }
 
+// TestModes: what MEAS_MODE holds, "Drive Mode" from bit 4 on, and 0 when it rests.
+func TestModes(t *testing.T) {
+	for pace, want := range map[string]byte{"1s": 0x10, "10s": 0x20, "60s": 0x30} {
+		synctest.Test(t, func(t *testing.T) {
+			board, dev := desk(t, sim.Still{sensors.CO2Equivalent: 400}, kind.Params{"pace": pace})
+			bus, _ := board.I2C("1")
+			r := make([]byte, 1)
+			if err := bus.Tx(0x5A, []byte{0x01}, r); err != nil || r[0] != want {
+				t.Errorf("%s: 0x%02x, %v, want 0x%02x", pace, r[0], err, want)
+			}
+			if err := dev.Close(); err != nil {
+				t.Error(err)
+			}
+			if err := bus.Tx(0x5A, []byte{0x01}, r); err != nil || r[0] != 0 {
+				t.Errorf("%s, closed: 0x%02x, %v", pace, r[0], err)
+			}
+		})
+	}
+}
+
 // TestRunIn: nothing for 20 minutes, then a value a second; after a broken supply the same again.
 func TestRunIn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -191,7 +211,7 @@ func TestConvert(t *testing.T) {
 		ok               bool
 	}{
 		{400, 0, true}, {401, 1, true}, {8191, 1186, true}, {9000, 1300, true}, {399, 0, false}, {0, 0, false}, {0xFDFD, 0xFDFD, false},
-		{400, 0x8000, false}, {0xFFFF, 0xFFFF, false}, {8192, 1000, false}, {5000, 1187, false},
+		{400, 0x8000, false}, {0x8000, 0, false}, {0x7FFF, 0x7FFF, true}, {0xFFFF, 0xFFFF, false}, {8192, 1000, false}, {5000, 1187, false},
 	} {
 		list, err := d.convert(tt.equivalent, tt.tvoc)
 		if tt.ok != (err == nil) || tt.ok && (list[0].Value != float64(tt.tvoc) || list[1].Value != float64(tt.equivalent) || list[1].Quantity == sensors.CO2) ||

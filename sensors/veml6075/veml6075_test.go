@@ -39,7 +39,10 @@ func TestIndex(t *testing.T) {
 		{counts{5000, 4000, 200, 300}, 6.778, ""},  // (4157 * 0.001461 + 2888 * 0.002591) / 2 = 3.0366885 + 3.741404
 		{counts{0, 0, 10, 10}, 0, ""},              // -0.0868: noise
 		{counts{0, 0, 60, 0}, 0, sensors.Range},    // -0.3266
+		{counts{0, 0, 52, 0}, 0, ""},               // -0.2832
 		{counts{65534, 0, 0, 0}, 0, sensors.Range}, // 47.9
+		{counts{62000, 0, 0, 0}, 0, sensors.Range}, // 45.3
+		{counts{61000, 0, 0, 0}, 44.561, ""},       // 44.5605
 		{counts{100, 100, 5000, 5000}, 0, sensors.Range},
 	} {
 		list, err := d.convert(tt.c)
