@@ -43,7 +43,7 @@ func TestVectors(t *testing.T) {
 		{"tmp102", nil, 0, "\x64\x00", 100}, {"tmp102", nil, 0, "\x50\x00", 80}, {"tmp102", nil, 0, "\x00\x00", 0},
 		{"tmp102", nil, 0, "\xC9\x00", -55}, {"tmp102", nil, 0, "\xC8\xF0", bad}, {"tmp102", nil, 0, "\x7F\x00", 127},
 		// The end of the scale, 127.9375, is what the part shows for everything above it.
-		{"tmp102", nil, 0, "\x7F\xF0", bad},
+		{"tmp102", nil, 0, "\x7F\xF0", bad}, {"tmp102", nil, 0, "\x7F\x10", bad},
 		// In extended mode, the table of 13-bit examples, with the bit that tells the mode; 0x0C81 read as 12 bits would be 12.5.
 		{"tmp102", nil, 1, "\x0C\x81", 25}, {"tmp102", nil, 1, "\x4B\x01", 150}, {"tmp102", nil, 1, "\x40\x01", 128}, {"tmp102", nil, 1, "\x3F\xF9", 127.9375},
 		{"tmp102", nil, 1, "\x32\x01", 100}, {"tmp102", nil, 1, "\x28\x01", 80}, {"tmp102", nil, 1, "\x25\x81", 75}, {"tmp102", nil, 1, "\x19\x01", 50},
@@ -51,13 +51,15 @@ func TestVectors(t *testing.T) {
 		{"tmp102", nil, 1, "\xE4\x81", -55}, {"tmp102", nil, 1, "\x4B\x09", bad}, {"tmp102", nil, 1, "\xE4\x79", bad},
 		// LM75: 9 bits; the bits below differ from maker to maker.
 		{"lm75", nil, 0, "\x19\x00", 25}, {"lm75", nil, 0, "\x19\x7F", 25}, {"lm75", nil, 0, "\x7D\x00", 125}, {"lm75", nil, 0, "\x00\x80", 0.5},
-		{"lm75", nil, 0, "\xFF\x80", -0.5}, {"lm75", nil, 0, "\xE7\x00", -25}, {"lm75", nil, 0, "\xC9\x00", -55}, {"lm75", nil, 0, "\x7D\x80", bad},
+		{"lm75", nil, 0, "\xFF\x80", -0.5}, {"lm75", nil, 0, "\xE7\x00", -25}, {"lm75", nil, 0, "\xC9\x00", -55}, {"lm75", nil, 0, "\x7D\x80", bad}, {"lm75", nil, 0, "\xC8\x80", bad},
 		// LM75A: 11 bits.
 		{"lm75a", nil, 0, "\x7E\xE0", bad}, {"lm75a", nil, 0, "\x7D\x00", 125}, {"lm75a", nil, 0, "\x19\x00", 25}, {"lm75a", nil, 0, "\x00\x20", 0.125},
-		{"lm75a", nil, 0, "\xFF\xE0", -0.125}, {"lm75a", nil, 0, "\xE7\x20", -24.875}, {"lm75a", nil, 0, "\xC9\x20", -54.875},
+		{"lm75a", nil, 0, "\xFF\xE0", -0.125}, {"lm75a", nil, 0, "\xE7\x20", -24.875}, {"lm75a", nil, 0, "\xC9\x20", -54.875}, {"lm75a", nil, 0, "\xC9\x00", -55},
+		{"lm75a", nil, 0, "\x7D\x20", bad}, {"lm75a", nil, 0, "\xC8\xE0", bad},
 		// TMP117, the table of examples; 0x8000 is no temperature but the word for none.
 		{"tmp117", nil, 0, "\x0C\x80", 25}, {"tmp117", nil, 0, "\xFF\xFF", -0.0078125}, {"tmp117", nil, 0, "\x00\x01", 0.0078125},
 		{"tmp117", nil, 0, "\x32\x00", 100}, {"tmp117", nil, 0, "\xF3\x80", -25}, {"tmp117", nil, 0, "\x80\x00", bad}, {"tmp117", nil, 0, "\x7F\xFF", bad},
+		{"tmp117", nil, 0, "\x4B\x00", 150}, {"tmp117", nil, 0, "\x4B\x01", bad}, {"tmp117", nil, 0, "\xE4\x80", -55}, {"tmp117", nil, 0, "\xE4\x7F", bad},
 		// MCP9808: the three flags do not count, the sign is bit 12.
 		{"mcp9808", nil, 0, "\x01\x94", 25.25}, {"mcp9808", nil, 0, "\xC1\x94", 25.25}, {"mcp9808", nil, 0, "\x1F\xFF", -0.0625},
 		{"mcp9808", nil, 0, "\xFE\x6C", -25.25}, {"mcp9808", nil, 0, "\x07\xD0", 125}, {"mcp9808", nil, 0, "\x1D\x80", -40},
@@ -69,7 +71,7 @@ func TestVectors(t *testing.T) {
 		{"hdc302x", nil, 0, "\x66\x66\x80\x00", 25}, {"hdc302x", nil, 0, "\xF8\xE2\x80\x00", bad}, {"hdc302x", nil, 0, "\x07\x51\x80\x00", -40},
 		{"hdc302x", nil, 0, "\x07\x4D\x80\x00", bad}, {"hdc302x", nil, 0, "\x00\x00\x00\x00", bad}, {"hdc302x", nil, 1, "\x66\x66\x00\x00", bad}, {"hdc302x", nil, 1, "\x66\x66\x80\x00", 50}, {"hdc302x", nil, 1, "\x66\x66\xFF\xFF", 100},
 		// BH1750, page 7: 1000001110010000 is 28067 lx.
-		{"bh1750", nil, 0, "\x83\x90", 28066.7}, {"bh1750", nil, 0, "\x00\x01", 0.8}, {"bh1750", nil, 0, "\x00\x00", 0}, {"bh1750", nil, 0, "\xFF\xFF", bad},
+		{"bh1750", nil, 0, "\x83\x90", 28066.7}, {"bh1750", nil, 0, "\x00\x01", 0.8}, {"bh1750", nil, 0, "\x00\x00", 0}, {"bh1750", nil, 0, "\xFF\xFF", bad}, {"bh1750", nil, 0, "\xFF\xFE", 54611.7},
 		// MPU6050: 16384 a g, 340 a Cel from 36.53, 131 a degree a second.
 		{"mpu6050", nil, 0, "\x40\x00\xC0\x00\x00\x00\x00\x00\x00\x83\xFF\x7D\x00\x00", 9.8067}, {"mpu6050", nil, 1, "\x40\x00\xC0\x00\x00\x00\x00\x00\x00\x83\xFF\x7D\x00\x00", -9.8067},
 		{"mpu6050", nil, 3, "\x40\x00\xC0\x00\x00\x00\x00\x00\x00\x83\xFF\x7D\x00\x00", 36.53}, {"mpu6050", nil, 4, "\x40\x00\xC0\x00\x00\x00\x00\x00\x00\x83\xFF\x7D\x00\x00", 1},
@@ -82,6 +84,7 @@ func TestVectors(t *testing.T) {
 		{"ina226", ina219, 0, "\x25\x70", 11.98}, {"ina226", ina219, 1, "\x27\x10", 10}, {"ina226", ina219, 2, "\x12\xB8", 119.8},
 		{"ina226", ina219, 1, "\xD8\xF0", -10}, {"ina226", ina219, 0, "\x80\x00", bad},
 		{"ina260", nil, 0, "\x25\x80", 12}, {"ina260", nil, 1, "\x27\x10", 12.5}, {"ina260", nil, 1, "\xD8\xF0", -12.5}, {"ina260", nil, 2, "\x04\xD2", 12.34}, {"ina260", nil, 1, "\x7F\xFF", bad},
+		{"ina260", nil, 0, "\x72\x10", 36.5}, {"ina260", nil, 0, "\x72\x11", bad}, {"ina260", nil, 1, "\x30\x70", 15.5}, {"ina260", nil, 1, "\x30\x71", bad}, {"ina260", nil, 1, "\xCF\x8F", bad},
 		// INA3221: the lowest three bits do not count.
 		{"ina3221", nil, 0, "\x2E\xE0", 12}, {"ina3221", nil, 0, "\x2E\xE7", 12}, {"ina3221", nil, 1, "\x27\x10", 0.5}, {"ina3221", nil, 1, "\xD8\xF0", -0.5}, {"ina3221", nil, 1, "\x7F\xF8", bad},
 		// ADS1115, the table of ideal codes, and 12 bits from the top in the ADS1015.
@@ -90,7 +93,7 @@ func TestVectors(t *testing.T) {
 		{"ads1015", nil, 0, "\x40\x00", 2.048}, {"ads1015", nil, 0, "\x7F\xF0", bad}, {"ads1015", nil, 0, "\x80\x00", bad}, {"ads1015", nil, 0, "\xFF\xF0", -0.002},
 		// ADT7410, the table of 16-bit examples.
 		{"adt7410", nil, 0, "\xE4\x80", -55}, {"adt7410", nil, 0, "\xE7\x00", -50}, {"adt7410", nil, 0, "\xF3\x80", -25}, {"adt7410", nil, 0, "\xFF\xFF", -0.0078125}, {"adt7410", nil, 0, "\x00\x01", 0.0078125},
-		{"adt7410", nil, 0, "\x0C\x80", 25}, {"adt7410", nil, 0, "\x19\x00", 50}, {"adt7410", nil, 0, "\x4B\x00", 150}, {"adt7410", nil, 0, "\x4B\x01", bad},
+		{"adt7410", nil, 0, "\x0C\x80", 25}, {"adt7410", nil, 0, "\x19\x00", 50}, {"adt7410", nil, 0, "\x4B\x00", 150}, {"adt7410", nil, 0, "\x4B\x01", bad}, {"adt7410", nil, 0, "\xE4\x7F", bad},
 		// ADXL345: 256 LSB/g whatever the range, lowest byte first, the sign continued to 16 bits; the ends of each range are no values.
 		{"adxl345", nil, 0, "\x00\x01\x00\xFF\xFE\x01", 9.8067}, {"adxl345", nil, 1, "\x00\x01\x00\xFF\xFE\x01", -9.8067}, {"adxl345", nil, 2, "\x00\x01\x00\xFF\xFE\x01", 19.5367},
 		{"adxl345", nil, 0, "\xFF\x01\x00\x00\x00\x00", bad}, {"adxl345", nil, 1, "\x00\x00\x00\xFE\x00\x00", bad}, {"adxl345", nil, 1, "\x00\x00\x01\xFE\x00\x00", -19.575},
@@ -98,9 +101,14 @@ func TestVectors(t *testing.T) {
 		{"adxl345", range16, 0, "\xFF\xFF\x00\x00\x00\x00", -0.0383},
 		// LPS22HB: 1010 hPa and 25 Cel, computed from its 4096 a hPa and 100 a Cel.
 		{"lps22hb", nil, 0, "\x00\x20\x3F\xC4\x09", 101000}, {"lps22hb", nil, 1, "\x00\x20\x3F\xC4\x09", 25}, {"lps22hb", nil, 1, "\x00\x20\x3F\x3C\xF6", -25},
+		{"lps22hb", nil, 0, "\x00\x40\x10\x00\x00", 26000}, {"lps22hb", nil, 0, "\xFF\x3F\x10\x00\x00", bad}, {"lps22hb", nil, 0, "\x00\xC0\x4E\x00\x00", 126000},
+		{"lps22hb", nil, 0, "\x01\xC1\x4E\x00\x00", bad}, {"lps22hb", nil, 1, "\x00\x20\x3F\x34\x21", 85}, {"lps22hb", nil, 1, "\x00\x20\x3F\x35\x21", bad},
+		{"lps22hb", nil, 1, "\x00\x20\x3F\x60\xF0", -40}, {"lps22hb", nil, 1, "\x00\x20\x3F\x5F\xF0", bad},
 		{"lps22hb", nil, 0, "\x00\x00\x00\x00\x00", bad}, {"lps22hb", nil, 0, "\xFF\xFF\xFF\x00\x00", bad},
 		// MLX90614, the examples of its RAM: 0x3AF7 is 28.75 Cel, 0x27AD -70.01, 0x7FFF 382.19.
 		{"mlx90614", nil, 0, "\xF7\x3A", 28.75}, {"mlx90614", nil, 0, "\xAD\x27", -70.01}, {"mlx90614", nil, 0, "\xFF\x7F", bad}, {"mlx90614", nil, 1, "\x55\x39", 20.39},
+		{"mlx90614", nil, 0, "\x91\x7F", 379.99}, {"mlx90614", nil, 0, "\x92\x7F", bad}, {"mlx90614", nil, 0, "\xAC\x27", bad},
+		{"mlx90614", nil, 1, "\x8A\x2D", -39.99}, {"mlx90614", nil, 1, "\x89\x2D", bad}, {"mlx90614", nil, 1, "\xC3\x4D", 124.99}, {"mlx90614", nil, 1, "\xC4\x4D", bad},
 	} {
 		f := shippedChip(t, tt.chip, tt.constants).Fields()[tt.field]
 		got, fault := convert(f, raw(f, []byte(tt.answer)))

@@ -37,6 +37,7 @@ func TestMutants(t *testing.T) {
 		{"veml6075/convert.go", "2.22, 1.33", "2.22, 1.35"},
 		{"ens160/ens160.go", "validity = 3 << 2", "validity = 3 << 3"},
 		{"bmp388/convert.go", "small(20, 65)", "small(20, 60)"},
+		{"aht20/aht20.go", "cmdReset     = 0xBA", "cmdReset     = 0xBB"}, // which makes no difference to the simulated part
 		{"register/chips/lm75a.yaml", "bits: 11, type: signed, scale: 0.125", "bits: 10, type: signed, scale: 0.25"},
 		{"register/chips/mpu6050.yaml", "divisor: 131,", "divisor: 131.3,"},
 	} {
@@ -68,7 +69,7 @@ const (
 	broken // no program
 )
 
-// judge runs the tests of a file's package with another text in place of it.
+// judge runs the tests of a file's package with another text in place of it, and the one that holds the bytes on the bus.
 func judge(t *testing.T, file, text string) (output string, v verdict) {
 	t.Helper()
 	dir := t.TempDir()
@@ -92,16 +93,19 @@ func judge(t *testing.T, file, text string) (output string, v verdict) {
 	if name, ok := strings.CutSuffix(filepath.Base(file), ".yaml"); ok {
 		folder, run = "register", "TestVectors|TestConfigurationWords|TestTMP102Modes|TestConformance/^"+name+"$"
 	}
-	c := exec.CommandContext(t.Context(), "go", "test", "-short", "-count=1", "-failfast", "-vet=off", "-timeout=2m", "-overlay", list, "-run", run, "./"+folder)
-	c.Dir = ".."
-	out, err := c.CombinedOutput()
-	switch output = string(out); {
-	case err == nil:
-		return output, missed
-	case strings.Contains(output, "[build failed]"), !strings.Contains(output, "FAIL"):
-		return output, broken
+	for _, tests := range [][2]string{{"./" + folder, run}, {"./all", "TestTransfers"}} {
+		c := exec.CommandContext(t.Context(), "go", "test", "-short", "-count=1", "-failfast", "-vet=off", "-timeout=2m", "-overlay", list, "-run", tests[1], tests[0])
+		c.Dir = ".."
+		out, err := c.CombinedOutput()
+		switch output = string(out); {
+		case err == nil:
+			continue
+		case strings.Contains(output, "[build failed]"), !strings.Contains(output, "FAIL"):
+			return output, broken
+		}
+		return output, caught
 	}
-	return output, caught
+	return output, missed
 }
 
 // every changes one number after the other, and lists what nothing notices. That is not always a hole: a wait that is longer by a

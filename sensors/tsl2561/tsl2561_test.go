@@ -76,6 +76,25 @@ func device(gain, integration string) *Dev {
 }
 
 // TestConvert: values worked out by hand, and the end of each scale.
+// TestSegments: lx of a million counts at both ends of each segment, worked out by hand from the formula.
+func TestSegments(t *testing.T) {
+	for name, tt := range map[string]struct {
+		f    formula
+		want [][2]float64 // share of infrared, lx
+	}{
+		"T": {packageT(), [][2]float64{{0.25, 21497.588}, {0.499, 6972.149}, {0.501, 6869.000}, {0.609, 3521.000}, {0.611, 3451.700},
+			{0.799, 575.300}, {0.801, 562.880}, {1.299, 5.120}}},
+		"CS": {packageCS(), [][2]float64{{0.25, 22985.273}, {0.519, 7825.054}, {0.521, 7738.900}, {0.649, 4014.100}, {0.651, 3982.000},
+			{0.799, 1318.000}, {0.801, 1297.400}, {1.299, 2.600}}},
+	} {
+		for _, w := range tt.want {
+			if got, ok := tt.f.lux(1e6, 1e6*w[0]); !ok || math.Abs(got-w[1]) > 0.001 {
+				t.Errorf("%s, share %v: %.3f lx, want %.3f", name, w[0], got, w[1])
+			}
+		}
+	}
+}
+
 func TestConvert(t *testing.T) {
 	for _, tt := range []struct {
 		gain, integration string
