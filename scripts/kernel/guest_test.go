@@ -152,6 +152,15 @@ func (g *guest) write(path, text string) {
 	g.ask(request{Op: "write", Path: path, Text: text}).wait()
 }
 
+// read reads a file.
+func (g *guest) read(path string) string {
+	g.t.Helper()
+	j := g.ask(request{Op: "read", Path: path})
+	j.wait()
+	_, _, end := j.state()
+	return end.Text
+}
+
 // until waits until what the program has printed, which comes in whole lines, is as it should be.
 func (j *job) until(what string, ok func(out string) bool) string {
 	j.g.t.Helper()

@@ -1,5 +1,5 @@
 // Package kernel tests the agent on real kernels: Debian's, booted by QEMU on an emulated Raspberry Pi 3 with a temperature sensor
-// on its I2C bus, and on a machine whose GPIO chip has interrupts.
+// on its I2C bus, on a machine whose GPIO chip has interrupts, and on one with the kernel's own drivers for sensor chips.
 //
 // The tests need -boot, short or long, and what fetch.sh fetches: `make test-kernel` sees to both. They use the programs in
 // dist/. boot starts a machine. It is seen from outside through QEMU (machine) and from inside through process 1 (guest), which

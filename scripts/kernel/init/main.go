@@ -156,9 +156,7 @@ func (g *guest) do(r request) {
 			err = p.Signal(syscall.Signal(r.Signal))
 		}
 	case "read":
-		var b []byte
-		b, err = os.ReadFile(r.Path)
-		end.Text = string(b)
+		end.Text, err = read(r.Path)
 	case "write":
 		os.MkdirAll(filepath.Dir(r.Path), 0o755)
 		err = os.WriteFile(r.Path, []byte(r.Text), 0o600)
@@ -214,6 +212,23 @@ func (g *guest) run(r request) (code int, err error) {
 		return e.ExitCode(), nil
 	}
 	return 0, err
+}
+
+// read reads a small file, again if its driver is not ready yet. os.ReadFile would wait for ever then: to package os, EAGAIN from a
+// file in sysfs, which can be polled, means that there will be an event.
+func read(path string) (string, error) {
+	fd, err := unix.Open(path, unix.O_RDONLY, 0)
+	if err != nil {
+		return "", err
+	}
+	defer unix.Close(fd)
+	b := make([]byte, 4096)
+	n, err := unix.Read(fd, b)
+	for i := 0; err == unix.EAGAIN && i < 100; i++ {
+		time.Sleep(10 * time.Millisecond)
+		n, err = unix.Read(fd, b)
+	}
+	return string(b[:max(n, 0)]), err
 }
 
 // network waits for a card and gives it the address that QEMU's user network expects.
