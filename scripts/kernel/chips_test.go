@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-var update = flag.Bool("update", false, "write down what the kernel prints for the registers in sensors/bme280/testdata/linux.txt")
+var update = flag.Bool("update", false, "write down what the kernel prints: sensors/bme280/testdata/linux.txt")
 
 // chipConfig asks for chips that the kernel drives, and for one of them on our own.
 const chipConfig = `
@@ -72,7 +72,9 @@ func TestBootChips(t *testing.T) {
 			m.fails("own", "busy", "the kernel's driver bmp280 has it")
 			got := m.numbers(f[0])
 			for _, c := range []struct{ file, quantity, exp string }{
-				{"in_temp_input", "temperature", "e-3"}, {"in_humidityrelative_input", "relative_humidity", "e-3"}, {"in_pressure_input", "pressure", "e3"},
+				{"in_temp_input", "temperature", "e-3"},
+				{"in_humidityrelative_input", "relative_humidity", "e-3"},
+				{"in_pressure_input", "pressure", "e3"},
 			} {
 				if got[c.quantity] == "" {
 					continue
@@ -101,8 +103,13 @@ func TestBootChips(t *testing.T) {
 	// The kernel's driver sets a TMP102 to its extended mode, in which the lowest bit is set and a degree is 128. It cuts off what is
 	// less than a thousandth of a degree.
 	for _, c := range []struct{ driver, address, register, want string }{
-		{"lm75", "48", "00=1900", "25"}, {"lm75", "48", "00=e780", "-24.5"}, {"lm75", "48", "00=0080", "0.5"}, {"lm75", "48", "00=c900", "-55"},
-		{"tmp102", "49", "00=0c81", "25"}, {"tmp102", "49", "00=f379", "-25.062"}, {"tmp102", "49", "00=4b01", "150"},
+		{"lm75", "48", "00=1900", "25"},
+		{"lm75", "48", "00=e780", "-24.5"},
+		{"lm75", "48", "00=0080", "0.5"},
+		{"lm75", "48", "00=c900", "-55"},
+		{"tmp102", "49", "00=0c81", "25"},
+		{"tmp102", "49", "00=f379", "-25.062"},
+		{"tmp102", "49", "00=4b01", "150"},
 	} {
 		m.with(c.driver, c.address, []string{c.register, "01=60a0"}, func() {
 			text := strings.TrimSpace(m.read("/sys/class/hwmon/hwmon0/temp1_input")) // which waits until the driver is ready

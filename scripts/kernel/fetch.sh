@@ -40,9 +40,9 @@ mkdir -p apt/lists/partial apt/archives/partial apt/none
 : >apt/status
 echo "deb [signed-by=$keys] $mirror $suite main" >apt/sources.list
 for tool in get cache; do
-	printf '#!/bin/sh\nexec apt-%s -qq %s "$@"\n' "$tool" "-o Dir::Etc::SourceList=$PWD/apt/sources.list -o Dir::Etc::SourceParts=$PWD/apt/none \
-		-o Dir::Etc::PreferencesParts=$PWD/apt/none -o Dir::State::Lists=$PWD/apt/lists -o Dir::State::status=$PWD/apt/status \
-		-o Dir::Cache=$PWD/apt -o APT::Architecture=amd64 -o APT::Architectures::=amd64 -o APT::Architectures::=arm64 \
+	printf '#!/bin/sh\nexec apt-%s -qq %s "$@"\n' "$tool" "-o Dir::Etc::SourceList=$PWD/apt/sources.list \
+		-o Dir::Etc::SourceParts=$PWD/apt/none -o Dir::Etc::PreferencesParts=$PWD/apt/none \
+		-o Dir::State::Lists=$PWD/apt/lists -o Dir::State::status=$PWD/apt/status -o Dir::Cache=$PWD/apt -o APT::Architecture=amd64 -o APT::Architectures::=amd64 -o APT::Architectures::=arm64 \
 		-o APT::Install-Recommends=false -o APT::Sandbox::User=root -o Acquire::Languages=none -o Acquire::Retries=2 \
 		-o Debug::NoLocking=true" | tr -d '\t' >apt/"$tool"
 	chmod +x apt/"$tool"

@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// initramfs is an archive that the kernel unpacks at the start: "newc", see Documentation/driver-api/early-userspace/buffer-format.rst.
+// initramfs is an archive that the kernel unpacks at the start: "newc" in its early-userspace/buffer-format.rst.
 func initramfs(files map[string][]byte) []byte {
 	var b bytes.Buffer
 	n := 0
@@ -44,7 +44,8 @@ func initramfs(files map[string][]byte) []byte {
 // TestInitramfs compares an archive with one that was laid out by hand.
 func TestInitramfs(t *testing.T) {
 	head := func(n, mode, size int, device int64, name int) string {
-		return fmt.Sprintf("070701%08x%08x0000000000000000%08x00000000%08x0000000000000000%016x%08x00000000", n, mode, 1, size, device, name)
+		const format = "070701%08x%08x0000000000000000%08x00000000%08x0000000000000000%016x%08x00000000"
+		return fmt.Sprintf(format, n, mode, 1, size, device, name)
 	}
 	want := head(1, 0o40755, 0, 0, 4) + "dev\x00\x00\x00" + head(2, 0o20666, 0, 1<<32+3, 9) + "dev/null\x00\x00" +
 		head(3, 0o40755, 0, 0, 2) + "a\x00" + head(4, 0o100755, 5, 0, 4) + "a/b\x00\x00\x00" + "hello\x00\x00\x00" +
@@ -54,7 +55,7 @@ func TestInitramfs(t *testing.T) {
 	}
 }
 
-// modules finds modules of a kernel by name and puts them into files, in the order of loading: the dependencies of each come first.
+// modules finds modules of a kernel by name and puts them into files in this order, in which process 1 loads them.
 func modules(t *testing.T, kernel string, names []string, files map[string][]byte) {
 	t.Helper()
 	found := map[string]string{}

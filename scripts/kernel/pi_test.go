@@ -22,7 +22,8 @@ sensors:
     definition:
       chip: TMP105
       init: [{set: {register: 1, value: 0x60, verify: true}}]
-      measure: [{reads: [{register: 0, bytes: 2, fields: [&t {quantity: temperature, bits: 12, type: signed, scale: 0.0625, min: -55, max: 128}]}]}]
+      measure:
+        - reads: [{register: 0, bytes: 2, fields: [&t {quantity: temperature, bits: 12, type: signed, scale: 0.0625, min: -55, max: 128}]}]
   - {name: far, kind: lm75, bus: 6, address: 0x49}
   - {name: driver, kind: hwmon, device: lm75}
   - {name: mistaken, kind: tmp102, address: 0x48}
@@ -68,7 +69,8 @@ func pi(t *testing.T, lab string) *machine {
 		arch: "arm64", early: "bcm2835aux,mmio32,0x3f215040", tty: "ttyAMA0",
 		options: []string{"-M", "raspi3b", "-dtb", tree, "-device", "tmp105,id=near,bus=i2c-bus.1,address=0x48",
 			"-device", "pca9548,bus=i2c-bus.1,address=0x70", "-device", "tmp105,id=far,bus=i2c.3,address=0x49",
-			"-device", "usb-net,netdev=net", "-netdev", "user,id=net,restrict=on,guestfwd=tcp:10.0.2.100:443-cmd:" + self + " pipe " + lab},
+			"-device", "usb-net,netdev=net",
+			"-netdev", "user,id=net,restrict=on,guestfwd=tcp:10.0.2.100:443-cmd:" + self + " pipe " + lab},
 		modules: []string{"i2c-bcm2835", "i2c-dev", "lm75", "i2c-mux", "i2c-mux-pca954x",
 			"phy-generic", "usb-common", "usbcore", "udc-core", "dwc2", "mii", "usbnet", "cdc-ether"},
 		files: map[string][]byte{
@@ -154,7 +156,9 @@ func TestBootPi(t *testing.T) {
 			got[r.Sensor] = r.Error
 		}
 	}
-	for name, want := range map[string]any{"near": 80., "far": 3., "door": true, "lamp": true, "nobody": "absent", "driver": "absent"} {
+	for name, want := range map[string]any{
+		"near": 80., "far": 3., "door": true, "lamp": true, "nobody": "absent", "driver": "absent",
+	} {
 		if got[name] != want {
 			t.Errorf("%s arrives as %v, want %v", name, got[name], want)
 		}
@@ -164,7 +168,8 @@ func TestBootPi(t *testing.T) {
 // temperature is what a TMP105 feels from now on.
 func (m *machine) temperature(id string, c float64) {
 	m.t.Helper()
-	m.qmp("qom-set", map[string]any{"path": "/machine/peripheral/" + id, "property": "temperature", "value": int(math.Round(c * 1000))})
+	thousandths := int(math.Round(c * 1000))
+	m.qmp("qom-set", map[string]any{"path": "/machine/peripheral/" + id, "property": "temperature", "value": thousandths})
 }
 
 // reads reads a sensor once.

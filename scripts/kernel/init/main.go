@@ -214,8 +214,8 @@ func (g *guest) run(r request) (code int, err error) {
 	return 0, err
 }
 
-// read reads a small file, again if its driver is not ready yet. os.ReadFile would wait for ever then: to package os, EAGAIN from a
-// file in sysfs, which can be polled, means that there will be an event.
+// read reads a small file, again if its driver is not ready yet. os.ReadFile would wait for ever then: to package os, EAGAIN from
+// a file in sysfs, which can be polled, means that there will be an event.
 func read(path string) (string, error) {
 	fd, err := unix.Open(path, unix.O_RDONLY, 0)
 	if err != nil {

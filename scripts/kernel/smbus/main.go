@@ -9,6 +9,7 @@ package main
 import (
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -42,7 +43,7 @@ func main() {
 
 func fill(args []string) error {
 	if len(args) < 2 {
-		return fmt.Errorf("usage: smbus BUS ADDRESS REGISTER=VALUE...")
+		return errors.New("usage: smbus BUS ADDRESS REGISTER=VALUE")
 	}
 	f, err := os.OpenFile("/dev/i2c-"+args[0], os.O_RDWR, 0)
 	if err != nil {
