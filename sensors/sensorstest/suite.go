@@ -84,6 +84,7 @@ func Run(t *testing.T, s Suite) {
 		t.Run("faults/opening", func(t *testing.T) { s.faults(t, true) })
 		t.Run("faults/steady", func(t *testing.T) { s.faults(t, false) })
 		t.Run("supply", s.supply)
+		t.Run("pauses", s.pauses)
 		t.Run("replaced", s.replaced)
 		t.Run("stranger", s.stranger)
 	}

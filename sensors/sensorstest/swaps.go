@@ -1,6 +1,7 @@
 package sensorstest
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -32,6 +33,32 @@ func (s *Suite) supply(t *testing.T) {
 			d.Inject(s.trunk(), nil)
 			time.Sleep(s.warmUp())
 			s.recovers(t, d, "supply broken", dev, want)
+		})
+	}
+}
+
+// pauses breaks the part's supply between two measurements, and measures a while afterwards, when it has come to itself.
+func (s *Suite) pauses(t *testing.T) {
+	for _, pause := range []time.Duration{10 * time.Millisecond, 3 * time.Second, 20 * time.Second} {
+		s.bubble(t, func(t *testing.T, d *desk) {
+			dev := d.mustOpen(t, s.Params)
+			want := mustSense(t, dev)
+			s.brownOut(d)
+			time.Sleep(pause)
+			for n := range paces {
+				list, err := senseNow(dev.(device))
+				switch {
+				case err != nil:
+					s.named(t, err)
+				case slices.Equal(list, want):
+					d.closeTwice(t, dev)
+					return
+				case !honest(list, want) && !s.Oblivious:
+					t.Errorf("supply broken %v ago: measurement %d is %v, the truth is %v", pause, n, show(list), show(want))
+				}
+				time.Sleep(max(s.Pace, 10*time.Millisecond))
+			}
+			t.Errorf("supply broken %v ago: no good measurement since", pause)
 		})
 	}
 }
