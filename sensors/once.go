@@ -14,12 +14,12 @@ import (
 // after the first of them.
 const watchOnceFor = 2 * time.Second
 
-// warmUpFor is how long a part that is read once may take to its first value. The slowest that comes to one by itself needs 21 s.
-const warmUpFor = 30 * time.Second
+// warmUpFor is how long a part that is read once may take to its first value. The slowest that comes to one by itself needs 32 s.
+const warmUpFor = 40 * time.Second
 
 // ReadOnce measures every sensor once, buses side by side, and closes it again. Of the filters only those that look at one
 // value apply: calibrate and range. A watcher is watched until its first event; a part that must warm up is given
-// half a minute. emit is called from several goroutines, never at
+// 40 s. emit is called from several goroutines, never at
 // the same time.
 func ReadOnce(ctx context.Context, c *clock.Clock, list []Source, log *slog.Logger, emit func([]Reading)) {
 	var lock sync.Mutex

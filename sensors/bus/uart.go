@@ -50,7 +50,7 @@ func (s *Set) UART(name string, baud int) (kind.UART, error) {
 	}
 	fd, err := unix.Open(path, unix.O_RDWR|unix.O_NOCTTY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return nil, s.noUART(name, &fs.PathError{Op: "open", Path: path, Err: err})
+		return nil, s.noUART(name, err)
 	}
 	if err := raw(fd, speed); err != nil {
 		unix.Close(fd)

@@ -47,6 +47,9 @@ func UARTBus(p Params) string { return "uart:" + p.String("port") }
 type UARTPart struct {
 	named
 	port UART
+	buf  [128]byte
+	have int // bytes in buf that belong to no frame yet
+	last int // length of the frame that was returned last, before them
 }
 
 // OpenUART opens the part's port on the board. It does not talk to the part. chip is what errors call it: "mhz19".
@@ -60,14 +63,55 @@ func OpenUART(b Board, chip string, p Params, baud int) (*UARTPart, error) {
 	return part, nil
 }
 
-// Read waits for bytes, see UART. step is what errors say was attempted: "read concentration".
-func (p *UARTPart) Read(ctx context.Context, step string, b []byte, wait time.Duration) (int, error) {
-	n, err := p.port.Read(ctx, b, wait)
-	if err != nil {
-		return 0, p.Fail(step, err)
+// Scan looks for a frame in what has come. skip is how many bytes at the beginning belong to none; behind them stands a frame of n
+// bytes, or, if n is 0, what may become one. spoilt: what was skipped looked like a frame, but its checksum is wrong.
+type Scan func(b []byte) (skip, n int, spoilt bool)
+
+// Frame reads until there is a frame, for wait at most. step is what errors say was attempted: "read concentration". An error is of
+// class crc if frames came, but none that was whole, of class io if other bytes came, of class timeout if none did. The frame
+// is good until the next call. What is looked for must fit into 64 bytes.
+func (p *UARTPart) Frame(ctx context.Context, step string, wait time.Duration, scan Scan) ([]byte, error) {
+	p.drop(p.last)
+	p.last = 0
+	end := time.Now().Add(wait)
+	came, spoilt := p.have, false
+	for {
+		skip, n, bad := scan(p.buf[:p.have])
+		spoilt = spoilt || bad
+		p.drop(skip)
+		switch {
+		case n > 0:
+			p.last = n
+			return p.buf[:n], nil
+		case skip > 0:
+			continue
+		}
+		var err error
+		if left := time.Until(end); left > 0 && p.have < len(p.buf) {
+			n, err = p.port.Read(ctx, p.buf[p.have:], left)
+		} else {
+			err = ErrSilent(wait)
+		}
+		switch {
+		case err == nil:
+			p.have += n
+			came += n
+		case ctx.Err() != nil || sensors.ClassOf(err) != sensors.Timeout || came == 0:
+			return nil, p.Fail(step, err)
+		case spoilt:
+			e := p.Errorf(sensors.CRC, step, "the checksum is wrong")
+			e.Hint = "check the wires: they spoil bits"
+			return nil, e
+		default:
+			e := p.Errorf(sensors.IO, step, "%d bytes came, and no whole answer among them", came)
+			e.Hint = "is it another part, or does another program read this port too?"
+			return nil, e
+		}
 	}
-	return n, nil
 }
+
+// drop forgets the first n bytes.
+func (p *UARTPart) drop(n int) { p.have = copy(p.buf[:], p.buf[min(n, p.have):p.have]) }
 
 // Write sends bytes, see UART.
 func (p *UARTPart) Write(ctx context.Context, step string, b []byte) error {
@@ -82,11 +126,14 @@ func (p *UARTPart) Write(ctx context.Context, step string, b []byte) error {
 
 // Flush drops what has arrived, see UART.
 func (p *UARTPart) Flush(step string) (int, error) {
+	p.drop(p.last)
+	behind := p.have
+	p.have, p.last = 0, 0
 	n, err := p.port.Flush()
 	if err != nil {
 		return 0, p.Fail(step, err)
 	}
-	return n, nil
+	return behind + n, nil
 }
 
 // Close gives the port back.

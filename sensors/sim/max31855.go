@@ -16,7 +16,7 @@ type max31855 struct {
 	frame uint32    // the last one; 0 after power-on
 }
 
-func newMAX31855(e Env) SPIChip { return &max31855{env: e, inner: e.Place + "/internal"} }
+func newMAX31855(e Env) SPIChip { return &max31855{env: e, inner: e.Place + ".internal"} }
 
 // Power starts the first conversion, which takes twice as long.
 func (c *max31855) Power(now time.Time) { c.frame, c.begun = 0, now.Add(100*time.Millisecond) }

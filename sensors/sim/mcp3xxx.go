@@ -8,7 +8,7 @@ import (
 )
 
 // mcp3xxx is a Microchip MCP3004, 3008, 3204 or 3208, clock by clock: chapter 5 of DS21295 and DS21298. Each input has a voltage of its
-// own place, PLACE/ch3.
+// own place, PLACE.3.
 type mcp3xxx struct {
 	env    Env
 	bits   int
@@ -21,7 +21,7 @@ func mcp3(bits, channels int) func(Env) SPIChip {
 	return func(e Env) SPIChip {
 		c := &mcp3xxx{env: e, bits: bits, vref: 3.3}
 		for n := range channels {
-			c.places = append(c.places, fmt.Sprintf("%s/ch%d", e.Place, n))
+			c.places = append(c.places, fmt.Sprintf("%s.%d", e.Place, n))
 		}
 		if e.Params.Has("vref") {
 			c.vref = e.Params.Float("vref")
