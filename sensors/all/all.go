@@ -28,6 +28,7 @@ import (
 	"pinhole/sensors/mock"
 	"pinhole/sensors/onewire"
 	"pinhole/sensors/pipower"
+	"pinhole/sensors/pms5003"
 	"pinhole/sensors/pulse"
 	"pinhole/sensors/register"
 	"pinhole/sensors/replay"
@@ -54,6 +55,7 @@ func Kinds() []kind.Kind {
 	list = append(list, bme280.Kinds()...)
 	list = append(list, max31855.Kind(), max31865.Kind())
 	list = append(list, mcp3xxx.Kinds()...)
+	list = append(list, pms5003.Kind())
 	list = append(list, gpio.Kinds()...)
 	list = append(list, hcsr04.Kind())
 	list = append(list, pulse.Kinds()...)

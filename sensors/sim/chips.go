@@ -100,7 +100,9 @@ func allSPI() []spiChip {
 }
 
 func allTalkers() []talker {
-	return []talker{}
+	return []talker{
+		{"pms5003", newPMS5003},
+	}
 }
 
 // NewSPIChip makes the chip that sensors of a kind talk to over SPI, for PlugSPI; nil if there is none.
