@@ -25,6 +25,7 @@ import (
 	"pinhole/sensors/max31855"
 	"pinhole/sensors/max31865"
 	"pinhole/sensors/mcp3xxx"
+	"pinhole/sensors/mhz19"
 	"pinhole/sensors/mock"
 	"pinhole/sensors/onewire"
 	"pinhole/sensors/pipower"
@@ -55,7 +56,7 @@ func Kinds() []kind.Kind {
 	list = append(list, bme280.Kinds()...)
 	list = append(list, max31855.Kind(), max31865.Kind())
 	list = append(list, mcp3xxx.Kinds()...)
-	list = append(list, pms5003.Kind())
+	list = append(list, mhz19.Kind(), pms5003.Kind())
 	list = append(list, gpio.Kinds()...)
 	list = append(list, hcsr04.Kind())
 	list = append(list, pulse.Kinds()...)

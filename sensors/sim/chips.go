@@ -102,6 +102,7 @@ func allSPI() []spiChip {
 func allTalkers() []talker {
 	return []talker{
 		{"pms5003", newPMS5003},
+		{"mhz19", newMHZ19},
 	}
 }
 
