@@ -283,6 +283,24 @@ func TestWarnings(t *testing.T) {
 	}
 }
 
+// TestPortTakenTwice: a serial port has one part.
+func TestPortTakenTwice(t *testing.T) {
+	o := options()
+	for _, name := range []string{"dust", "gas"} {
+		o.Kinds = append(o.Kinds, kind.Kind{Name: name, Keys: kind.UARTKeys(), Bus: kind.UARTBus, Check: kind.CheckUART,
+			Yields: func(kind.Params) []sensors.Quantity { return []sensors.Quantity{sensors.CO2} }})
+	}
+	c, problems := Parse("test.yaml", []byte("publisher: {broker: mqtt://localhost}\nsensors:\n- {name: a, kind: gas}\n"+
+		"- {name: b, kind: dust, port: /dev/ttyUSB0}\n- {name: c, kind: dust}\n"), o)
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	want := "test.yaml:5:3: sensors[2].port: port /dev/serial0 is read by sensors[0] too; one sensor a part is enough"
+	if len(c.Warnings) != 1 || c.Warnings[0].String() != want {
+		t.Errorf("got %v\nwant [%s]", c.Warnings, want)
+	}
+}
+
 // TestPacedKind has a kind that counts events and reports them at intervals: it finds the interval among its keys.
 func TestPacedKind(t *testing.T) {
 	o := options()

@@ -179,6 +179,8 @@ func (p *parser) neighbours(all []Sensor, items []value) {
 				}
 			case k.Type == kind.Pin:
 				part = "line " + s.Params.String(k.Name)
+			case k.Name == "port" && s.Kind.Bus != nil && s.Kind.Bus(s.Params) == kind.UARTBus(s.Params):
+				part = "port " + s.Params.String(k.Name)
 			default:
 				continue
 			}

@@ -208,6 +208,15 @@ var faults = []struct {
 		os.Mkdir(filepath.Join(b.o.Root, "dev"), 0o755)
 		publishertest.WriteFile(b.t, b.o.Root, "dev/spidev0.1", nil)
 	}, note: "can be used: /dev/spidev0.1"},
+	{name: "no serial port", stage: func(b *bench) { b.yaml["sensors"] = "[{name: room, kind: mhz19}]" }, culprit: "bus", note: "do_serial_hw 0"},
+	{name: "dialout group missing", stage: func(b *bench) {
+		b.yaml["sensors"] = "[{name: room, kind: mhz19, port: /dev/ttyUSB0}]"
+		b.o.open = func(path string) error { return &fs.PathError{Op: "open", Path: path, Err: syscall.EACCES} }
+	}, culprit: "bus", note: "usermod -aG dialout"},
+	{name: "the agent has the serial port", stage: func(b *bench) {
+		b.yaml["sensors"] = "[{name: room, kind: mhz19}]"
+		b.o.open = func(path string) error { return &fs.PathError{Op: "open", Path: path, Err: syscall.EBUSY} }
+	}, note: "can be used: /dev/serial0"},
 	{name: "no 1-Wire", stage: func(b *bench) { b.yaml["sensors"] = "[{name: tank, kind: onewire}]" }, culprit: "bus", note: "dtoverlay=w1-gpio"},
 	{name: "1-Wire is there", stage: func(b *bench) {
 		b.yaml["sensors"] = "[{name: tank, kind: onewire}]"
