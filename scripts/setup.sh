@@ -5,7 +5,8 @@ set -eu
 
 # command:package
 wanted='mosquitto:mosquitto mosquitto_pub:mosquitto-clients haproxy:haproxy qemu-arm-static:qemu-user-static gcc:gcc nginx:nginx
-squid:squid-openssl danted:dante-server microsocks:microsocks curl:curl nats-server:nats-server openssl:openssl'
+squid:squid-openssl danted:dante-server microsocks:microsocks curl:curl nats-server:nats-server openssl:openssl krb5kdc:krb5-kdc
+kadmin.local:krb5-admin-server'
 missing=
 for pair in $wanted; do
 	command -v "${pair%%:*}" >/dev/null 2>&1 || [ -x "/usr/sbin/${pair%%:*}" ] || missing="$missing ${pair#*:}"

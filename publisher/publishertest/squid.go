@@ -21,6 +21,8 @@ const (
 	SquidBasic  SquidLogin = "basic"  // basic_ncsa_auth
 	SquidDigest SquidLogin = "digest" // digest_file_auth; MD5 is all that squid knows
 	SquidNTLM   SquidLogin = "ntlm"   // Squid.Helper
+
+	SquidNegotiate SquidLogin = "negotiate" // negotiate_kerberos_auth, in the realm of Squid.Kerberos
 )
 
 // Squid is the proxy to start.
@@ -31,6 +33,8 @@ type Squid struct {
 	Ports          []string          // CONNECT is allowed to these only; none: to all
 	TLS            *Pair             // the proxy's own certificate; nil: a plain port
 	Helper         []string          // of SquidNTLM: arguments for this test's own program, which then judges the logins
+	Kerberos       *Kerberos         // the realm for SquidNegotiate, and for Parent
+	Parent         string            // the proxy to ask for every tunnel, with the device's key in Kerberos; "": none
 }
 
 // StartSquid starts squid on 127.0.0.1 and returns its address. It ends with the test.
@@ -80,10 +84,17 @@ shutdown_lifetime 0 seconds
 	if len(s.Ports) > 0 {
 		conf += "acl safe port " + strings.Join(s.Ports, " ") + "\nhttp_access deny CONNECT !safe\n"
 	}
+	if s.Parent != "" {
+		conf += s.Kerberos.login(t, s.Parent)
+	}
 	conf += s.login(t, folder) + "http_access deny all\n"
 	WriteFile(t, folder, "squid.conf", []byte(conf))
 	openTo(t, folder, "proxy")
-	start(t, []string{addr}, path, "-N", "-d", "1", "-n", service, "-f", filepath.Join(folder, "squid.conf"))
+	args := []string{path, "-N", "-d", "1", "-n", service, "-f", filepath.Join(folder, "squid.conf")}
+	if s.Kerberos != nil {
+		args = append(s.Kerberos.env(), args...)
+	}
+	start(t, []string{addr}, Program(t, "env"), args...)
 	return addr
 }
 
@@ -108,6 +119,9 @@ func (s Squid) login(t testing.TB, folder string) string {
 		}
 		return "auth_param ntlm program " + helper + " " + strings.Join(s.Helper, " ") +
 			"\nauth_param ntlm children 1\nauth_param ntlm keep_alive on\n" + required
+	case SquidNegotiate:
+		return "auth_param negotiate program " + squidHelper(t, "negotiate_kerberos_auth") + " -k " + s.Kerberos.Proxy + " -s " +
+			kerberosProxy + "@" + kerberosRealm + "\nauth_param negotiate children 1\nauth_param negotiate keep_alive on\n" + required
 	case SquidDigest:
 		file := WriteFile(t, folder, "users", []byte(s.User+":proxy.test:"+hash(s.User+":proxy.test:"+s.Password)+"\n"))
 		return "auth_param digest program " + squidHelper(t, "digest_file_auth") + " -c " + file +

@@ -101,7 +101,7 @@ func (a *ProxyAnswer) offers(name string) bool {
 // foreign is the way out where a proxy wants what is not spoken here, usually Negotiate, which is Kerberos.
 func (a *ProxyAnswer) foreign(from string) string {
 	return "of these none is spoken here (Basic, Digest and NTLM are); ask for an exception for this device, or run a helper that does, " +
-		"such as cntlm, on this machine and name it in " + from
+		"such as squid with login=NEGOTIATE (see README), on this machine and name it in " + from
 }
 
 var (

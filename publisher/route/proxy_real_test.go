@@ -133,6 +133,13 @@ func TestDeliveryThroughRealProxies(t *testing.T) {
 		p.CA = caFile(t, ca)
 		run("TLS", hidden, p)
 	})
+	t.Run("Kerberos by a local squid", func(t *testing.T) {
+		k := publishertest.StartKerberos(t)
+		corporate := publishertest.StartSquid(t, publishertest.Squid{Hosts: hosts, Login: publishertest.SquidNegotiate, Kerberos: k})
+		refused(t, via(t, hidden, o, through("http", corporate, "me", canary)), "it wants Negotiate", "squid with login=NEGOTIATE")
+		helper := publishertest.StartSquid(t, publishertest.Squid{Kerberos: k, Parent: corporate})
+		run("delivery", hidden, through("http", helper, "", ""))
+	})
 	t.Run("dante", func(t *testing.T) {
 		addr := publishertest.StartDante(t, false)
 		run("open", local, through("socks5", addr, "", ""))

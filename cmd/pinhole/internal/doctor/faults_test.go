@@ -272,7 +272,7 @@ var faults = []struct {
 	}, culprit: "proxy", note: "does not take this user and password"},
 	{name: "proxy wants Kerberos", stage: func(b *bench) {
 		b.throughProxy("HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Negotiate\r\n", []byte(canary))
-	}, culprit: "proxy", note: "cntlm"},
+	}, culprit: "proxy", note: "login=NEGOTIATE"},
 	{name: "proxy cannot resolve", stage: func(b *bench) {
 		b.throughProxy("HTTP/1.1 503 Service Unavailable\r\nX-Squid-Error: ERR_DNS_FAIL 0\r\n", nil)
 	},
