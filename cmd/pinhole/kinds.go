@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -50,9 +51,13 @@ func allKinds(e *env, asJSON bool) {
 		return
 	}
 	w := tabwriter.NewWriter(e.stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(w, "KIND\tWHAT\tQUANTITIES\n")
+	fmt.Fprintf(w, "KIND\tON\tWHAT\tQUANTITIES\n")
 	for _, k := range e.kinds {
-		fmt.Fprintf(w, "%s\t%s\t%s\n", k.Name, k.Summary, strings.Join(names(yields(k)), " "))
+		quantities := strings.Join(names(yields(k)), " ")
+		if quantities == "" {
+			quantities = "as configured"
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", k.Name, attached(k), k.Summary, quantities)
 	}
 	w.Flush()
 	e.printf("\nQuantities and their units. UNIT is what a payload says (SenML, RFC 8428 and 8798); UCUM and Home Assistant name the same.\n\n")
@@ -62,7 +67,8 @@ func allKinds(e *env, asJSON bool) {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", i.Quantity, dash(unit(i)), dash(i.UCUM), dash(i.HAClass), dash(i.HAUnit), i.Meaning)
 	}
 	w.Flush()
-	e.printf("\n`pinhole kinds KIND` prints a kind's manual.\n")
+	e.printf("\n`pinhole kinds KIND` prints a kind's manual; `pinhole kinds DHT22`, or any part's name or quantity, says which kinds read it;\n" +
+		"`pinhole scan` finds what is attached.\n")
 }
 
 // yields returns the quantities of a kind with its keys at their defaults, each once, although a part may have several of one.
@@ -114,8 +120,45 @@ func oneKind(e *env, name string, asJSON bool) cli.Code {
 		known = append(known, k.Name)
 	}
 	message := fmt.Sprintf("there is no kind %q", name)
-	if n := nearest.Of(name, known); n != "" {
+	if readers := reading(e.kinds, name); len(readers) > 0 {
+		message += "; by that name you find: " + strings.Join(readers, ", ")
+	} else if n := nearest.Of(name, known); n != "" {
 		message += "; did you mean " + n + "?"
 	}
 	return e.usage("kinds", message)
+}
+
+// reading lists the kinds whose parts or quantities have a word that people would look for: DHT22, GY-521, co2.
+func reading(kinds []kind.Kind, word string) (list []string) {
+	wanted := regexp.MustCompile(`(?i)(?:^|[^A-Za-z0-9])` + regexp.QuoteMeta(word))
+	for _, k := range kinds {
+		if wanted.MatchString(k.Summary) || wanted.MatchString(k.Manual.Parts) || slices.Contains(names(yields(k)), strings.ToLower(word)) {
+			list = append(list, k.Name)
+		}
+	}
+	return list
+}
+
+// attached says in a word where a kind's part is connected.
+func attached(k kind.Kind) string {
+	p := kind.WithDefaults(k.Keys, nil)
+	bus := ""
+	if k.Bus != nil {
+		bus, _, _ = strings.Cut(k.Bus(p), ":")
+	}
+	switch on, _, _ := strings.Cut(bus, "-"); {
+	case on == "i2c":
+		return "I2C"
+	case on == "spi":
+		return "SPI"
+	case on == "uart":
+		return "serial"
+	case on == "w1":
+		return "1-Wire"
+	case slices.ContainsFunc(k.Keys, func(key kind.Key) bool { return key.Type == kind.Pin }):
+		return "GPIO"
+	case k.Find != nil:
+		return "kernel"
+	}
+	return "-"
 }

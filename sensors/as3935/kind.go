@@ -46,7 +46,7 @@ func Kind() kind.Kind {
 				{"CS", "GND"},
 				{"IRQ", "open"},
 			},
-			Range: "storms within 40 km, in 15 steps of 1 to 4 km, 1000 m standing for overhead",
+			Range: "storms within 40 km, in 15 steps of 1 to 4 km, 1000 m standing for overhead; an estimate, no accuracy is given",
 			Notes: []string{
 				"Switch I2C on once: sudo raspi-config nonint do_i2c 0, or dtparam=i2c_arm=on in config.txt. Errors of class crc or io now and then: " +
 					"dtparam=i2c_arm_baudrate=50000.",

@@ -25,7 +25,7 @@ func Kind() kind.Kind {
 				{"SCL", "GPIO3, SCL (pin 5)"},
 				{"SDA", "GPIO2, SDA (pin 3)"},
 			},
-			Range: "0 to 65535 ticks, usually 20000 to 40000; less is more gas",
+			Range: "0 to 65535 ticks, usually 20000 to 40000; less is more gas; no accuracy is given",
 			Notes: []string{
 				"Switch I2C on once: sudo raspi-config nonint do_i2c 0, or dtparam=i2c_arm=on in config.txt.",
 				"The value is the part's raw signal, a logarithm of a resistance without a unit: only its changes mean something.",

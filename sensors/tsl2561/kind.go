@@ -30,7 +30,8 @@ func Kind() kind.Kind {
 				{"ADDR", "open for 0x39, GND for 0x29, 3V3 for 0x49"},
 				{"INT", "open"},
 			},
-			Range: "0 to about 40000 lx with gain 1 and 13.7ms; to about 600 lx, step 0.03, with gain 16 and 402ms",
+			Range: "0 to about 40000 lx with gain 1 and 13.7ms; to about 600 lx, step 0.03, with gain 16 and 402ms; " +
+				"by an empirical formula, whose accuracy in lx is not given",
 			Notes: []string{
 				"Switch I2C on once: sudo raspi-config nonint do_i2c 0, or dtparam=i2c_arm=on in config.txt.",
 				"Light beyond the scale of either channel is an error of class range, not the end of the scale: full sunlight is too much.",

@@ -29,7 +29,8 @@ func Kind() kind.Kind {
 				{"SDA", "GPIO2, SDA (pin 3)"},
 				{"INT", "open"},
 			},
-			Range: "0 to about 88000 lx with gain 1 and 100ms; to about 3500 lx with gain 25; the step is 4 lx with gain 1 and 100ms, less with more",
+			Range: "0 to about 88000 lx with gain 1 and 100ms; to about 3500 lx with gain 25; the step is 4 lx with gain 1 and 100ms, " +
+				"less with more; by an empirical formula, whose accuracy in lx is not given",
 			Notes: []string{
 				"Switch I2C on once: sudo raspi-config nonint do_i2c 0, or dtparam=i2c_arm=on in config.txt.",
 				"Light beyond the scale of either channel is an error of class range, not the end of the scale.",
