@@ -16,6 +16,7 @@ import (
 	"pinhole/cmd/pinhole/internal/config"
 	"pinhole/cmd/pinhole/internal/scan"
 	"pinhole/sensors/kind"
+	"pinhole/sensors/sim"
 )
 
 func scanCommand() command {
@@ -65,6 +66,7 @@ func look(ctx context.Context, e *env, from *source, given, asYAML, asJSON bool)
 		if _, err := board.Sources(c.Sensors); err != nil { // attaches the parts
 			return e.fail(err)
 		}
+		board.Direct(sim.Script{}, c.Sim)
 	}
 	survey, ok := board.Board.(kind.Survey)
 	if !ok {

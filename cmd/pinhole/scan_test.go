@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"pinhole/cmd/pinhole/internal/scan"
 	"pinhole/sensors/all"
@@ -71,6 +72,29 @@ func TestScanFindsWhatIsConfigured(t *testing.T) {
 		}
 		if s := say(t, "", "scan", "-c", file); !strings.Contains(s.out, "0x71.6/0x44  sht4x") || !strings.Contains(s.out, "(configured as air)") {
 			t.Errorf("%s", s.out)
+		}
+	})
+}
+
+// TestScanFindsFaults: a bus that is stuck gives exit code 4, and what is on another one is found all the same.
+func TestScanFindsFaults(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "pinhole.yaml")
+	text := "board: sim\npublisher: {broker: h}\nsensors:\n  - {name: a, kind: sht4x}\n  - {name: b, kind: tmp117, bus: 3}\n" +
+		"sim: {faults: [{bus: 1, kind: stuck}]}\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		begin := time.Now()
+		s := say(t, "", "scan", "-c", file)
+		if s.code != 4 || !strings.Contains(s.out, "FAIL  i2c-1: ") || !strings.Contains(s.out, "0x48  tmp117") || strings.Contains(s.out, "sht4x") {
+			t.Errorf("%d\n%s%s", s.code, s.out, s.err)
+		}
+		if took := time.Since(begin); took > 5*time.Second {
+			t.Errorf("took %v", took)
+		}
+		if s := say(t, "", "scan", "--yaml", "-c", file); s.code != 4 || !strings.Contains(s.err, "FAIL  i2c-1: ") || !strings.Contains(s.out, "kind: tmp117") {
+			t.Errorf("%d\n%s%s", s.code, s.out, s.err)
 		}
 	})
 }
