@@ -145,7 +145,7 @@ func (b *bus) check(addr uint16) error {
 	}
 	driver = filepath.Base(driver)
 	e := &sensors.Error{Class: sensors.Busy, Op: fmt.Sprintf("address 0x%02x", addr),
-		Err: fmt.Errorf("the kernel's driver %s has it", driver),
+		Err: &kind.Taken{Driver: driver},
 		Hint: fmt.Sprintf("read it by kind iio or hwmon, or remove the overlay from config.txt, or: echo %d-%04x | sudo tee %s/unbind",
 			b.number, addr, filepath.Join("/sys/bus/i2c/drivers", driver))}
 	if channels := channels(dir); len(channels) > 0 {

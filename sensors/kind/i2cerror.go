@@ -39,6 +39,11 @@ func I2CError(addr uint16, err error) error {
 	return &sensors.Error{Class: sensors.ClassOf(err), Op: fmt.Sprintf("transfer (0x%02x)", addr), Err: err}
 }
 
+// Taken is the cause where a driver of the kernel has an address.
+type Taken struct{ Driver string }
+
+func (t *Taken) Error() string { return "the kernel's driver " + t.Driver + " has it" }
+
 // Fail puts op, "PART at PLACE: STEP", in front of err and keeps its class and hint.
 func Fail(op string, err error) error {
 	e := &sensors.Error{Class: sensors.ClassOf(err), Op: op, Err: err}

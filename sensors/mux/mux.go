@@ -16,6 +16,7 @@
 package mux
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -148,7 +149,8 @@ func (b *Branch) Tx(addr uint16, w, r []byte) error {
 	return nil
 }
 
-// off disconnects every multiplexer but one. One that does not answer cannot connect anything.
+// off disconnects every multiplexer but one. One that does not answer cannot connect anything, and one that the kernel has is not ours to
+// switch: whoever asks for a channel of it hears of that, and nobody else.
 func (t *Trunk) off(but *state) error {
 	for _, m := range t.list {
 		if m == but || m.known && m.there == 0 {
@@ -159,8 +161,9 @@ func (t *Trunk) off(but *state) error {
 		if err == nil {
 			err = t.look(m)
 		}
+		_, taken := errors.AsType[*kind.Taken](err)
 		switch {
-		case sensors.ClassOf(err) == sensors.Absent:
+		case taken, sensors.ClassOf(err) == sensors.Absent:
 			m.known, m.there = true, 0
 		case err != nil:
 			return kind.Fail(fmt.Sprintf("multiplexer 0x%02x: disconnect", m.addr), err)

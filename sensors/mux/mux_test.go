@@ -11,9 +11,12 @@ import (
 	"testing/synctest"
 	"time"
 
+	"periph.io/x/conn/v3/i2c"
+
 	"pinhole/sensors"
 	"pinhole/sensors/bme280"
 	"pinhole/sensors/kind"
+	"pinhole/sensors/mux"
 	"pinhole/sensors/register"
 	"pinhole/sensors/sensorstest"
 	"pinhole/sensors/sht3x"
@@ -352,6 +355,40 @@ func TestBranchAllocates(t *testing.T) {
 		}
 	}); n != 0 {
 		t.Errorf("%v allocations a transfer", n)
+	}
+}
+
+// owned is a bus on which a driver of the kernel has an address.
+type owned struct {
+	i2c.Bus
+	addr uint16
+}
+
+func (o owned) Tx(addr uint16, w, r []byte) error {
+	if addr == o.addr {
+		return &sensors.Error{Class: sensors.Busy, Op: "address", Err: &kind.Taken{Driver: "pca954x"}}
+	}
+	return o.Bus.Tx(addr, w, r)
+}
+
+// TestOwnedByTheKernel: a multiplexer that the kernel has fails what was configured behind it, and nothing else on the bus.
+func TestOwnedByTheKernel(t *testing.T) {
+	b := sim.New(sim.Options{World: rooms{}})
+	b.Plug("1", 0x50, "part", fixed(0xA1))
+	b.Plug("1/0x71.0", 0x51, "part", fixed(0xA2))
+	bus, _ := b.I2C("1")
+	trunk := mux.New(owned{bus, 0x70})
+	refused, other := trunk.Branch(kind.Channel{Mux: 0x70, Number: 2}), trunk.Branch(kind.Channel{Mux: 0x71})
+	for range 2 {
+		if err := refused.Tx(0x50, []byte{0}, []byte{0}); sensors.ClassOf(err) != sensors.Busy || !strings.Contains(err.Error(), "pca954x has it") {
+			t.Errorf("behind it: %v", err)
+		}
+		if err := trunk.Tx(0x50, []byte{0}, []byte{0}); err != nil {
+			t.Errorf("in front of it: %v", err)
+		}
+		if err := other.Tx(0x51, []byte{0}, []byte{0}); err != nil {
+			t.Errorf("behind another one: %v", err)
+		}
 	}
 }
 
