@@ -25,6 +25,8 @@ sensors:
       measure:
         - reads: [{register: 0, bytes: 2, fields: [&t {quantity: temperature, bits: 12, type: signed, scale: 0.0625, min: -55, max: 128}]}]
   - {name: far, kind: lm75, bus: 6, address: 0x49}
+  - {name: behind, kind: lm75, address: 0x49, mux: 0x70, channel: 3}
+  - {name: beside, kind: lm75, address: 0x49, mux: 0x70, channel: 2}
   - {name: driver, kind: hwmon, device: lm75}
   - {name: mistaken, kind: tmp102, address: 0x48}
   - {name: nobody, kind: lm75, address: 0x4a}
@@ -119,6 +121,14 @@ func TestBootPi(t *testing.T) {
 	m.fails("driver", "absent", "hwmon: lm75: ")
 	m.fails("mistaken", "timeout", "tmp102 at i2c-1/0x48: ")
 
+	// The multiplexer, switched by the agent itself, and what scan finds on the bus and behind it.
+	m.wantsFound(map[string]string{"i2c-1/0x48": "lm75?", "i2c-1/0x70": "8 channels", "i2c-1/0x70.3/0x49": "lm75?"})
+	m.temperature("far", -7)
+	m.wants("/pinhole", "behind", -7)
+	m.wants("/pinhole-armv6", "behind", -7)
+	m.wants("/pinhole", "near", 80)
+	m.fails("beside", "absent", "lm75 at i2c-1/0x70.2/0x49: ", "remote I/O error")
+
 	// The kernel's driver takes the chip, and gives it back.
 	const bus = "/sys/bus/i2c/devices/i2c-1/"
 	m.write(bus+"new_device", "lm75 0x48")
@@ -130,6 +140,8 @@ func TestBootPi(t *testing.T) {
 	m.write(bus+"new_device", "pca9548 0x70")
 	m.temperature("far", 3)
 	m.wants("/pinhole", "far", 3)
+	m.fails("behind", "busy", "the kernel's driver pca954x has it", "bus: 6 for channel 3")
+	m.wantsFound(map[string]string{"i2c-1/0x48": "lm75?", "i2c-1/0x70": "driver pca954x", "i2c-6/0x49": "lm75?"})
 	m.wants("/pinhole", "near", 80)
 	m.fails("nobody", "absent", "lm75 at i2c-1/0x4a: ")
 
@@ -149,7 +161,7 @@ func TestBootPi(t *testing.T) {
 	m.ask(request{Op: "net"}).wait()
 	m.must("/pinhole", "run", "--once", "-c", "/pi.yaml")
 	got := map[string]any{}
-	for len(got) < 10 {
+	for len(got) < 12 {
 		r := desk.next(t)
 		got[r.Sensor] = r.Value
 		if r.Error != "" {

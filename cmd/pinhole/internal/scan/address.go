@@ -67,7 +67,11 @@ func (w *walker) address(ctx context.Context, behind *kind.Channel, addr uint16)
 		return
 	}
 	var a answers
-	there := !w.inWords(addr) && w.read(behind, addr, at, make([]byte, 1))
+	answers := func() bool { return w.read(behind, addr, at, make([]byte, 1)) }
+	there := !w.inWords(addr) && answers() && answers() // no accident
+	if there && behind == nil && !w.direct(strconv.Itoa(w.number), answers) {
+		return // it is on a channel of the kernel's, which is a bus of its own
+	}
 	for _, k := range w.order(behind, addr, at, there) {
 		if k.Probe.Ask == nil || there && expander(addr) && !k.Probe.Reads {
 			if there {
@@ -83,6 +87,12 @@ func (w *walker) address(ctx context.Context, behind *kind.Channel, addr uint16)
 		}
 		answer, evidence := w.ask(ctx, k, behind, addr, at)
 		a.add(k, answer, evidence)
+	}
+	if !there && a.best != kind.No && behind == nil && !w.direct(strconv.Itoa(w.number), func() bool {
+		answer, _ := w.ask(ctx, a.kinds[0], behind, addr, at)
+		return answer != kind.No
+	}) {
+		return
 	}
 	if there || a.best != kind.No {
 		w.add(judge(p, &a))

@@ -27,7 +27,8 @@ const (
 	hungAfter   = 5 * time.Second // the kernel ends a transfer on a stuck bus after about one
 )
 
-// buses looks at all I2C buses side by side.
+// buses looks at all I2C buses, one after the other: the controllers of a Raspberry Pi share an interrupt, and QEMU's take each other's
+// for theirs.
 func (s *scan) buses(ctx context.Context) []Bus {
 	numbers, err := s.Survey.I2CBuses()
 	if err != nil {
@@ -38,16 +39,14 @@ func (s *scan) buses(ctx context.Context) []Bus {
 			Hint: "on a Raspberry Pi: sudo raspi-config nonint do_i2c 0, or dtparam=i2c_arm=on in /boot/firmware/config.txt, then sudo modprobe i2c-dev"})
 	}
 	list := make([]Bus, len(numbers))
-	var wg sync.WaitGroup
 	for i, n := range numbers {
-		wg.Go(func() { list[i] = s.bus(ctx, n) })
+		list[i] = s.bus(ctx, n, list[:i])
 	}
-	wg.Wait()
 	return list
 }
 
-// bus looks at one bus, and leaves it when a transfer does not return.
-func (s *scan) bus(ctx context.Context, number int) Bus {
+// bus looks at one bus, and leaves it when a transfer does not return. before is what was found on others.
+func (s *scan) bus(ctx context.Context, number int, before []Bus) Bus {
 	w := &walker{scan: s, number: number, name: "i2c-" + strconv.Itoa(number), found: map[string]Part{}}
 	w.dir = filepath.Join(s.Board.Root(), "sys/bus/i2c/devices")
 	ctx, cancel := context.WithTimeout(ctx, busTime)
@@ -55,7 +54,7 @@ func (s *scan) bus(ctx context.Context, number int) Bus {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		w.walk(ctx)
+		w.walk(ctx, before)
 	}()
 	look := time.NewTicker(hungAfter)
 	defer look.Stop()
@@ -131,14 +130,14 @@ func (w *walker) say(n Note) {
 }
 
 // walk looks at the bus, then at the channels of its multiplexers.
-func (w *walker) walk(ctx context.Context) {
+func (w *walker) walk(ctx context.Context, before []Bus) {
 	w.steps.Add(1)
 	if _, err := w.Board.I2C(strconv.Itoa(w.number)); err != nil {
 		w.say(noteOf(w.name, err))
 		return
 	}
 	w.alone = w.Survey.Alone(w.number)
-	above := w.above()
+	above := w.above(before)
 	switches := w.switches(ctx, above)
 	for addr := uint16(first); addr <= last; addr++ {
 		if switches[addr] == 0 && !above[addr] {
@@ -177,24 +176,55 @@ func (w *walker) walk(ctx context.Context) {
 	}
 }
 
-// above is the addresses that answer in front of a multiplexer that the kernel drives, of which this bus is a channel.
-func (w *walker) above() map[uint16]bool {
+// channels lists the buses that are channels of multiplexers that the kernel drives on a bus, by the multiplexer.
+func (s *scan) channels(bus string) map[string][]string {
+	list := map[string][]string{}
+	base := filepath.Join(s.Board.Root(), "sys/bus/i2c/devices")
+	links, _ := filepath.Glob(filepath.Join(base, "i2c-*/mux_device")) // the pattern is well-formed
+	for _, l := range links {
+		to, err := filepath.EvalSymlinks(l)
+		if number, _, _ := strings.Cut(filepath.Base(to), "-"); err == nil && number == bus {
+			child := strings.TrimPrefix(filepath.Base(filepath.Dir(l)), "i2c-")
+			list[filepath.Base(to)] = append(list[filepath.Base(to)], child)
+		}
+	}
+	return list
+}
+
+// nobody is an address at which no part is read: that of a host, which never answers. To read there makes the kernel select the channel.
+const nobody = 0x08
+
+// direct reports whether a part that answers on a bus is on the bus itself. The kernel leaves the channel connected that it used last, so
+// what is behind it answers as well: what is in front answers whichever channel is connected.
+func (w *walker) direct(bus string, answers func() bool) bool {
+	for _, children := range w.channels(bus) {
+		for _, c := range children {
+			w.steps.Add(1)
+			if child, err := w.Board.I2C(c); err == nil {
+				_ = child.Tx(nobody, nil, make([]byte, 1)) // nobody answers
+			}
+			if !answers() {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// above is the addresses that were found in front of a multiplexer that the kernel drives, of which this bus is a channel. Channels
+// have higher numbers than their bus, which was therefore looked at before.
+func (w *walker) above(before []Bus) map[uint16]bool {
 	taken := map[uint16]bool{}
 	to, err := filepath.EvalSymlinks(filepath.Join(w.dir, w.name, "mux_device"))
 	if err != nil {
 		return taken
 	}
 	number, _, _ := strings.Cut(filepath.Base(to), "-")
-	parent, err := w.Board.I2C(number)
-	if err != nil {
-		return taken
-	}
-	for addr := uint16(first); addr <= last && !w.broken; addr++ {
-		w.steps.Add(1)
-		if driver, _ := w.owner(number, addr); driver != "" {
-			taken[addr] = true
-		} else if !w.inWords(addr) && parent.Tx(addr, nil, make([]byte, 1)) == nil {
-			taken[addr] = true
+	for _, b := range before {
+		for _, p := range b.Parts {
+			if strconv.Itoa(b.Number) == number && p.mux == nil {
+				taken[p.adr] = true
+			}
 		}
 	}
 	return taken

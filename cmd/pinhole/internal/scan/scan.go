@@ -29,7 +29,7 @@ type Options struct {
 	Kinds    []kind.Kind
 	Board    kind.Board
 	Survey   kind.Survey       // the same board
-	Progress func(what string) // is told what is looked at, from several goroutines; nil: nobody wants to know
+	Progress func(what string) // is told what is looked at, from another goroutine; nil: nobody wants to know
 	Names    map[string]string // of configured sensors, by their places: "i2c-1/0x76"; may be nil
 }
 
