@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -11,7 +12,7 @@ import (
 
 // InOrder makes one route of several to the same broker: each dial tries them until one works, in this order, but the one that
 // worked last goes first. The time is shared: each may take an even part of what the ones before have left. One that got as far as the
-// broker is followed by the next a second after it began. Conn.Way says which one it was. log gets a line when the way changes; nil is silent. There must be one route at least.
+// broker is followed by the next a second after it failed. Conn.Way says which one it was. log gets a line when the way changes; nil is silent. There must be one route at least.
 func InOrder(log *slog.Logger, routes ...*Route) *Route {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
@@ -40,7 +41,7 @@ func (o *inOrder) DialContext(ctx context.Context, _, _ string) (net.Conn, error
 	}
 	var failures []failure
 	for n, i := range order {
-		r, began := o.routes[i], time.Now()
+		r := o.routes[i]
 		conn, err := o.dial(ctx, r, len(order)-n)
 		if err == nil {
 			if i != first {
@@ -50,8 +51,8 @@ func (o *inOrder) DialContext(ctx context.Context, _, _ string) (net.Conn, error
 			return conn, nil
 		}
 		failures = append(failures, failure{r.Name, err})
-		if stage := StageOf(err); n < len(order)-1 && stage != StageDNS && stage != StageProxy {
-			pause(ctx, began) // the broker may have seen a connection
+		if stage := StageOf(err); n < len(order)-1 && !slices.Contains([]Stage{StageDNS, StageTCP, StageProxy}, stage) {
+			pause(ctx, time.Now()) // the broker may just have seen a connection
 		}
 		if ctx.Err() != nil {
 			break
