@@ -24,7 +24,7 @@ func Kind() kind.Kind {
 		Open:  open,
 		Manual: kind.Manual{
 			Parts:     "Sensirion SCD40, SCD41, SCD43",
-			Datasheet: "Data Sheet SCD40/SCD41 version 1.3, https://sensirion.com/products/catalog/SCD41",
+			Datasheet: "Data Sheet SCD40/SCD41, https://sensirion.com/products/catalog/SCD41",
 			Wiring: [][2]string{
 				{"VIN or VDD", "3V3 (pin 1); 5V (pin 2) only if the module has a regulator and level shifters"},
 				{"GND", "GND (pin 9)"},

@@ -1,6 +1,6 @@
 // Package scd4x reads Sensirion's SCD40, SCD41 and SCD43 (carbon dioxide, temperature, humidity) on I2C.
 //
-// Datasheet: "Data Sheet SCD40/SCD41", version 1.3, September 2022. Address: 0x62, always. Range 0 to 40000 ppm, of which 400
+// Datasheet: "Data Sheet SCD40/SCD41". Address: 0x62, always. Range 0 to 40000 ppm, of which 400
 // to 2000 (SCD41: 5000) are specified; -10 to 60 Cel; 0 to 100 %RH.
 //
 // The part measures by itself, every 5 s, and Sense takes the last measurement, once: it is up to 5 s old, and there is an

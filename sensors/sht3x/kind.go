@@ -20,7 +20,7 @@ func Kind() kind.Kind {
 		Open:  open,
 		Manual: kind.Manual{
 			Parts:     "Sensirion SHT30, SHT31, SHT35 (-DIS, digital)",
-			Datasheet: "Datasheet SHT3x-DIS version 5, https://sensirion.com/products/catalog/SHT35-DIS-B",
+			Datasheet: "Datasheet SHT3x-DIS, https://sensirion.com/products/catalog/SHT35-DIS-B",
 			Wiring: [][2]string{
 				{"VIN or VDD", "3V3 (pin 1)"},
 				{"GND", "GND (pin 9)"},

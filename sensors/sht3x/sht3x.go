@@ -1,6 +1,6 @@
 // Package sht3x reads Sensirion's SHT30, SHT31 and SHT35 (temperature, humidity) on I2C.
 //
-// Datasheet: "Datasheet SHT3x-DIS", version 5, May 2018. Addresses: 0x44 with ADDR at ground, 0x45 with ADDR at the supply.
+// Datasheet: "Datasheet SHT3x-DIS". Addresses: 0x44 with ADDR at ground, 0x45 with ADDR at the supply.
 // Range -40 to 125 Cel, 0 to 100 %RH.
 //
 // Each Sense is one single shot of high repeatability, without clock stretching, which Raspberry Pis up to the 4 get wrong;

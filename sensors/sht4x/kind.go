@@ -22,7 +22,7 @@ func Kind() kind.Kind {
 		Open:  open,
 		Manual: kind.Manual{
 			Parts:     "Sensirion SHT40, SHT41, SHT43, SHT45",
-			Datasheet: "Datasheet SHT4x version 3, https://sensirion.com/products/catalog/SHT45",
+			Datasheet: "Datasheet SHT4x, https://sensirion.com/products/catalog/SHT45",
 			Wiring: [][2]string{
 				{"VIN or VDD", "3V3 (pin 1)"},
 				{"GND", "GND (pin 9)"},

@@ -1,6 +1,6 @@
 // Package sht4x reads Sensirion's SHT40, SHT41, SHT43 and SHT45 (temperature, humidity) on I2C.
 //
-// Datasheet: "Datasheet SHT4x", version 3, April 2022. Addresses are the order code's: 0x44 (-A), 0x45 (-B), 0x46 (-C). Range
+// Datasheet: "Datasheet SHT4x". Addresses are the order code's: 0x44 (-A), 0x45 (-B), 0x46 (-C). Range
 // -40 to 125 Cel, 0 to 100 %RH.
 //
 // Each Sense is one measurement of high precision; between two the part rests and draws 0.1 uA. An answer can be read once

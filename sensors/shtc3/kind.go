@@ -23,7 +23,7 @@ func Kind() kind.Kind {
 		Open:  open,
 		Manual: kind.Manual{
 			Parts:     "Sensirion SHTC3",
-			Datasheet: "Datasheet SHTC3 version 1, https://sensirion.com/products/catalog/SHTC3",
+			Datasheet: "Datasheet SHTC3, https://sensirion.com/products/catalog/SHTC3",
 			Wiring: [][2]string{
 				{"VIN or VDD", "3V3 (pin 1)"},
 				{"GND", "GND (pin 9)"},

@@ -1,6 +1,6 @@
 // Package shtc3 reads Sensirion's SHTC3 (temperature, humidity) on I2C.
 //
-// Datasheet: "Datasheet SHTC3", version 1, July 2018. Address: 0x70, always. Range -40 to 125 Cel, 0 to 100 %RH.
+// Datasheet: "Datasheet SHTC3". Address: 0x70, always. Range -40 to 125 Cel, 0 to 100 %RH.
 //
 // Each Sense wakes the part, measures once and puts it to sleep again, where it draws 0.3 uA. Nothing is kept in the part that
 // a broken supply could take away, and an answer can be read once only, so none is ever stale.

@@ -48,6 +48,11 @@ func TestConvert(t *testing.T) {
 			t.Fatalf("raw %#x, %v %%RH: %v, %v", raw, wantH, list, err)
 		}
 	}
+	// The datasheet's example of a measurement, with its checksums: "63 %RH and 23.7 °C".
+	if list, err := d.convert(0x648B, 0xA133); err != nil || list[0].Value != 23.73 || list[1].Value != 62.97 ||
+		sensirion.Sum(0xFF, []byte{0x64, 0x8B}) != 0xC7 || sensirion.Sum(0xFF, []byte{0xA1, 0x33}) != 0x1C {
+		t.Errorf("the datasheet's example: %v, %v", list, err)
+	}
 	for _, tt := range []struct {
 		raw  uint16
 		t, h float64
