@@ -15,30 +15,41 @@ import (
 func TestE2EProxies(t *testing.T) {
 	t.Parallel()
 	const user, password = "pinhole-test", "pa:ss wörd"
+	ca := publishertest.NewCA(t, "Proxy CA")
+	pair := ca.Server(t, nil, "127.0.0.1")
+	// Tunnels are let through to the broker's port only, as most companies let them through to 443 only.
+	squid := func(login publishertest.SquidLogin, pair *publishertest.Pair) func(t *testing.T, port string) string {
+		return func(t *testing.T, port string) string {
+			return publishertest.StartSquid(t, publishertest.Squid{Login: login, User: user, Password: password, Ports: []string{port}, TLS: pair,
+				Hosts: map[string]string{"broker.test": "127.0.0.1"}})
+		}
+	}
 	for name, c := range map[string]struct {
 		scheme, host string
-		start        func(t *testing.T) string
+		start        func(t *testing.T, port string) string
 	}{
-		"squid": {"http", "broker.test", func(t *testing.T) string {
-			return publishertest.StartSquid(t, publishertest.Squid{
-				Login: publishertest.SquidBasic, User: user, Password: password, Hosts: map[string]string{"broker.test": "127.0.0.1"},
-			})
-		}},
-		"dante": {"socks5", "localhost", func(t *testing.T) string { return publishertest.StartDanteAccount(t, user, password) }},
-		"microsocks": {"socks5", "localhost", func(t *testing.T) string {
+		"squid":             {"http", "broker.test", squid(publishertest.SquidBasic, nil)},
+		"squid with Digest": {"http", "broker.test", squid(publishertest.SquidDigest, nil)},
+		"squid over TLS":    {"https", "broker.test", squid(publishertest.SquidBasic, &pair)},
+		"dante":             {"socks5", "localhost", func(t *testing.T, _ string) string { return publishertest.StartDanteAccount(t, user, password) }},
+		"microsocks": {"socks5", "localhost", func(t *testing.T, _ string) string {
 			return publishertest.StartMicrosocks(t, user, password)
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			proxy := c.start(t)
 			d := newDesk(t)
 			_, port, err := net.SplitHostPort(d.gate.addr())
 			if err != nil {
 				t.Fatal(err)
 			}
+			proxy := c.start(t, port)
 			s := settings{
 				broker: "mqtts://" + net.JoinHostPort(c.host, port), proxy: c.scheme + "://" + user + "@" + proxy, more: "proxy_password_file: password",
+			}
+			if c.scheme == "https" {
+				publishertest.WriteFile(t, d.dir, "proxy.pem", ca.PEM)
+				s.more += "\nproxy_ca: proxy.pem"
 			}
 			publishertest.WriteFile(t, d.dir, "password", []byte("wrong\n"))
 			d.refusedBy(s)
