@@ -12,6 +12,6 @@ echo
 echo "I2C KINDS, a reading each on the simulated bus, with the kind's defaults; takes: what the part's own measurement takes"
 go test ./sensors/all -run '^TestCost$' -cost -v | grep -E '^ +[a-z0-9]+ +[0-9]|^ +kind ' | sed 's/^ *//'
 echo
-echo "PARTS, a reading each (ns, bytes and allocations)"
-go test -run '^$' -bench . -benchmem ./sensors ./sensors/bme280 ./publisher/record ./publisher/payload ./publisher/queue ./publisher/session |
+echo "PARTS, a reading or a pulse each (ns, bytes and allocations)"
+go test -run '^$' -bench . -benchmem ./sensors ./sensors/bus ./sensors/bme280 ./publisher/record ./publisher/payload ./publisher/queue ./publisher/session |
 	grep -E '^(Benchmark|pkg:)'

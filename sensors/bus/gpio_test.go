@@ -121,8 +121,9 @@ type fakeKernel struct {
 	line  error // answer to getLine
 	value uint64
 	got   unix.GPIOV2LineRequest
-	feed  *os.File // into the line
-	bad   error    // answer to getValues
+	feed  *os.File          // into the line
+	bad   error             // answer to getValues and setValues
+	asked func(path string) // called for each request of a line
 }
 
 func (k *fakeKernel) open(path string) (int, error) {
@@ -156,8 +157,11 @@ func (k *fakeKernel) lineInfo(_ int, info *unix.GPIOV2LineInfo) error {
 	return nil
 }
 
-func (k *fakeKernel) getLine(_ int, r *unix.GPIOV2LineRequest) error {
+func (k *fakeKernel) getLine(fd int, r *unix.GPIOV2LineRequest) error {
 	k.got = *r
+	if k.asked != nil {
+		k.asked(k.opens[fd])
+	}
 	if k.line != nil {
 		return k.line
 	}
@@ -188,7 +192,7 @@ func chipInfo(name, label string, lines uint32) (c unix.GPIOChipInfo) {
 }
 
 // gpioBoard has the chips given, by the name of their device file.
-func gpioBoard(t *testing.T, chips map[string]unix.GPIOChipInfo) (*Set, *fakeKernel) {
+func gpioBoard(t testing.TB, chips map[string]unix.GPIOChipInfo) (*Set, *fakeKernel) {
 	t.Helper()
 	var files []string
 	for name := range maps.Keys(chips) {

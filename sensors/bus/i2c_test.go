@@ -34,7 +34,7 @@ func (f *fakeBus) Tx(_ uint16, _, r []byte) error {
 }
 
 // board makes a Set on a folder with the given device files, and handles that are taken from the list.
-func board(t *testing.T, devices []string, handles ...*fakeBus) *Set {
+func board(t testing.TB, devices []string, handles ...*fakeBus) *Set {
 	t.Helper()
 	root := t.TempDir()
 	if err := os.MkdirAll(filepath.Join(root, "dev"), 0o755); err != nil {
