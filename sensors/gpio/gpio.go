@@ -6,6 +6,9 @@
 // level that no edge announced; then an error of class io stands in the series where the history has a hole, followed by the
 // state as it is, and Lost counts.
 //
+// A line of a chip without interrupts is looked at instead (key poll): then a change is seen at the next look, and one that is over by
+// then is not.
+//
 // It leaves to others: counting pulses, and how lines are had from the kernel.
 package gpio
 
@@ -31,6 +34,8 @@ type Dev struct {
 	name     string // "gpio at GPIO17"
 	quantity sensors.Quantity
 	line     kind.Line
+	poll     time.Duration // between two looks; 0: edges tell
+	debounce time.Duration // where it is polled
 
 	state bool   // as last reported
 	seq   uint32 // of the last edge
@@ -40,7 +45,7 @@ type Dev struct {
 
 func open(b kind.Board, p kind.Params) (*Dev, error) {
 	q := sensors.Quantity(p.String("quantity"))
-	d := &Dev{name: "gpio at " + p.String("pin"), quantity: q}
+	d := &Dev{name: "gpio at " + p.String("pin"), quantity: q, poll: p.Duration("poll"), debounce: p.Duration("debounce")}
 	line, err := b.Line(p.String("pin"), options(p))
 	if err != nil {
 		return nil, kind.Fail(d.name+": request line", err)
@@ -67,6 +72,9 @@ func options(p kind.Params) kind.LineOptions {
 	if p.Has("active_low") {
 		o.ActiveLow = p.Bool("active_low")
 	}
+	if p.Has("poll") { // the kernel's debouncing takes interrupts too
+		o.Edges, o.Debounce = kind.NoEdges, 0
+	}
 	return o
 }
 
@@ -77,6 +85,9 @@ func (d *Dev) Watch(ctx context.Context, emit func(sensors.Measurement)) error {
 		return kind.Fail(d.name+": read level", err)
 	}
 	d.report(emit, 0)
+	if d.poll > 0 {
+		return d.watchPolled(ctx, emit)
+	}
 	edge := func(e kind.Event) { d.edge(e, emit) }
 	for {
 		if err := d.edges(ctx, lookEvery, edge); err != nil {
@@ -87,6 +98,36 @@ func (d *Dev) Watch(ctx context.Context, emit func(sensors.Measurement)) error {
 		}
 		if err := d.look(ctx, edge, emit); err != nil {
 			return err
+		}
+	}
+}
+
+// watchPolled looks at the level again and again. A new one counts when it has been seen for the debounce time.
+func (d *Dev) watchPolled(ctx context.Context, emit func(sensors.Measurement)) error {
+	tick := time.NewTicker(d.poll)
+	defer tick.Stop()
+	var since time.Time // when the level was first seen to differ; zero: it does not
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		level, err := d.line.Read()
+		if err != nil {
+			return kind.Fail(d.name+": read level", err)
+		}
+		now := time.Now()
+		switch {
+		case level == d.state:
+			since = time.Time{}
+			continue
+		case since.IsZero():
+			since = now
+		}
+		if now.Sub(since) >= d.debounce {
+			d.state, since = level, time.Time{}
+			d.report(emit, 0)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package gpio
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,6 +21,8 @@ func TestConformance(t *testing.T) {
 		{"pin": "GPIO17", "pull": "down"},
 		{"pin": "GPIO27", "quantity": "motion"},
 		{"pin": "pinctrl-rp1:4", "quantity": "level", "active_low": true, "debounce": time.Duration(0)},
+		{"pin": "mcp23017:9", "quantity": "contact", "poll": 30 * time.Millisecond},
+		{"pin": "mcp23017:9", "quantity": "level", "pull": "none", "poll": 20 * time.Millisecond, "debounce": 50 * time.Millisecond},
 	} {
 		k := Kinds()[0]
 		q := k.Yields(kind.WithDefaults(k.Keys, p))[0]
@@ -42,8 +45,12 @@ func TestOptions(t *testing.T) {
 			kind.LineOptions{Pull: kind.PullNone, ActiveLow: true, Debounce: 20 * time.Millisecond}},
 		{"motion", kind.Params{"quantity": "motion"}, kind.LineOptions{Pull: kind.PullDown, Debounce: 20 * time.Millisecond}},
 		{"level", kind.Params{"quantity": "level", "debounce": time.Duration(0)}, kind.LineOptions{Pull: kind.PullAsIs}},
+		{"polled", kind.Params{"poll": time.Second}, kind.LineOptions{Pull: kind.PullUp, ActiveLow: true}},
 	} {
-		tt.want.Edges, tt.want.Consumer = kind.BothEdges, "pinhole"
+		tt.want.Consumer = "pinhole"
+		if !tt.p.Has("poll") {
+			tt.want.Edges = kind.BothEdges
+		}
 		if d := cmp.Diff(tt.want, options(kind.WithDefaults(Kinds()[0].Keys, tt.p))); d != "" {
 			t.Errorf("%s: %s", tt.name, d)
 		}
@@ -130,4 +137,48 @@ func TestEdgeAllocates(t *testing.T) {
 	}); n != 0 {
 		t.Errorf("%v allocations an edge", n)
 	}
+}
+
+// TestPolled drives a polled line that bounces, and one that changes too shortly.
+func TestPolled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := sim.New(sim.Options{})
+		p := kind.Params{"pin": "GPIO17", "poll": 10 * time.Millisecond, "debounce": 25 * time.Millisecond}
+		d, err := open(b, kind.WithDefaults(Kinds()[0].Keys, p))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		begin := time.Now()
+		type change struct {
+			value float64
+			at    time.Duration
+		}
+		var got []change
+		go func() {
+			done <- d.Watch(ctx, func(m sensors.Measurement) { got = append(got, change{m.Value, time.Since(begin)}) })
+		}()
+		for _, step := range []struct {
+			high bool
+			at   time.Duration
+		}{
+			{false, 101 * time.Millisecond}, {true, 115 * time.Millisecond}, {false, 121 * time.Millisecond}, // bounces: closed for good
+			{true, 301 * time.Millisecond}, {false, 309 * time.Millisecond}, // between two looks
+			{true, 501 * time.Millisecond}, {false, 525 * time.Millisecond}, // seen, but not for long enough
+			{true, 701 * time.Millisecond},
+		} {
+			time.Sleep(step.at - time.Since(begin))
+			b.Drive("GPIO17", step.high)
+		}
+		time.Sleep(time.Second)
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		want := []change{{0, 0}, {1, 160 * time.Millisecond}, {0, 740 * time.Millisecond}}
+		if !slices.Equal(got, want) {
+			t.Errorf("got %v, want %v", got, want)
+		}
+	})
 }

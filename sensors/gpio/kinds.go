@@ -23,6 +23,8 @@ func Kinds() []kind.Kind {
 			{Name: "active_low", Type: kind.Bool, Help: "a low line is true; unless given, so it is for a contact that is not pulled down"},
 			{Name: "debounce", Type: kind.Duration, Default: 20 * time.Millisecond, Min: new(0.0), Max: new(10.0),
 				Help: "a level counts when it has been there this long; 0s for none"},
+			{Name: "poll", Type: kind.Duration, Min: new(0.001), Max: new(60.0),
+				Help: "look at the level this often instead of waiting for edges: for chips without interrupts, as some expanders are"},
 		},
 		Yields: func(p kind.Params) []sensors.Quantity {
 			return []sensors.Quantity{sensors.Quantity(p.String("quantity"))}
@@ -52,6 +54,8 @@ func Kinds() []kind.Kind {
 					"of pinctrl-bcm2835 (Pi Zero to 3), pinctrl-bcm2711 (4) or pinctrl-rp1 (5).",
 				"Where edges were lost (a storm of more than 1024) an error of class io marks the hole, and the state as it is then " +
 					"follows within about a second.",
+				"The kernel refuses edges where a chip, or its wiring, has no interrupt (\"reports no edges\"): poll: 50ms looks at the level " +
+					"instead. What is shorter than that is then missed, and times are those of the look.",
 				"The user needs group gpio.",
 			},
 			Example: "name: door\nkind: gpio\npin: GPIO17\nquantity: contact\n",

@@ -106,6 +106,11 @@ func (s *Suite) lines(t *testing.T) {
 			expect(t, "driven high", w, value(high))
 		}
 		hole := sensors.Measurement{Quantity: q, Err: sensors.IO}
+		two, one := []sensors.Measurement{value(1 - high), hole, value(1 - high)}, []sensors.Measurement{hole, value(high)}
+		polled := s.Params.Has("poll")
+		if polled { // it has no edges to lose
+			two, one = []sensors.Measurement{value(1 - high), value(high), value(1 - high)}, []sensors.Measurement{value(high)}
+		}
 		// The kernel lost two edges: the next one tells, and the state follows the hole.
 		d.LoseEdges(pin, 2)
 		for _, level := range []bool{false, true, false} {
@@ -113,14 +118,14 @@ func (s *Suite) lines(t *testing.T) {
 			time.Sleep(100 * time.Millisecond)
 		}
 		time.Sleep(2 * time.Second)
-		expect(t, "two edges lost", w, value(1-high), hole, value(1-high))
+		expect(t, "two edges lost", w, two...)
 		// It lost the last edge: only the level tells.
 		d.LoseEdges(pin, 1)
 		d.Drive(pin, true)
 		time.Sleep(2 * time.Second)
-		expect(t, "the last edge lost", w, hole, value(high))
-		if l, ok := w.dev.(interface{ Lost() uint64 }); !ok || l.Lost() < 3 {
-			t.Errorf("three lost edges are not counted")
+		expect(t, "the last edge lost", w, one...)
+		if n := lost(t, w); n < 3 && !polled {
+			t.Errorf("three lost edges are counted as %d", n)
 		}
 		_, err := s.Kind.Open(t.Context(), d.Board, s.Params)
 		if sensors.ClassOf(err) != sensors.Busy {
