@@ -26,7 +26,7 @@ func scanCommand() command {
 		detail: "Looks at I2C buses and behind their multiplexers, at what the kernel reads (1-Wire, IIO, hwmon, thermal zones), at GPIO lines in\n" +
 			"use, SPI devices and serial ports. Nothing is measured or set up, and nothing is written that could do harm to whatever is there;\n" +
 			"addresses that a kernel driver has are left to it. It may run beside the agent: a measurement of the agent's may then fail, but\n" +
-			"not be wrong, and parts that answer only when they are asked are not asked.\n\n" +
+			"not be wrong, and parts are not asked who they are.\n\n" +
 			"--yaml prints a configuration. What is not sure stands in it as a comment. Needs no configuration itself; if there is one, its\n" +
 			"sensors' names are shown, and with --board sim its parts are those that are found. The exit code is 4 if something is stuck,\n" +
 			"broken or refused.",
@@ -188,7 +188,10 @@ func (e *env) show(r *scan.Result) {
 		for _, p := range b.Parts {
 			fmt.Fprintf(w, "  %s\t%s\t%s\n", strings.TrimPrefix(p.At, b.Name+"/"), dash(p.Kind), partText(&p))
 		}
-		if len(b.Parts) == 0 {
+		switch w.Flush(); {
+		case !b.Whole:
+			e.printf("  could not be looked at as a whole: see below\n")
+		case len(b.Parts) == 0:
 			e.printf("  nothing answers\n")
 		}
 	}

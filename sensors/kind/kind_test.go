@@ -123,3 +123,24 @@ func TestParseI2C(t *testing.T) {
 		}
 	}
 }
+
+// FuzzParseI2C: whatever is accepted is what I2CNumber writes for it.
+func FuzzParseI2C(f *testing.F) {
+	for _, s := range []string{"1", "1/0x70.3", "12/0x77.0", "1/0x70", "/", "1/.", "01", "1/112.3"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, name string) {
+		number, behind, err := ParseI2C(name)
+		if err != nil {
+			return
+		}
+		p := Params{"bus": int64(number)}
+		if behind != nil {
+			p["mux"], p["channel"] = int64(behind.Mux), int64(behind.Number)
+		}
+		again, other, err := ParseI2C(I2CNumber(p))
+		if err != nil || again != number || !cmp.Equal(other, behind) {
+			t.Errorf("%q is %d, %v; written again %q: %d, %v, %v", name, number, behind, I2CNumber(p), again, other, err)
+		}
+	})
+}

@@ -8,17 +8,17 @@ import (
 )
 
 // Probe is how `pinhole scan` finds out whether a kind's part is at an address of an I2C bus. Anything else may be there, and somebody
-// may be measuring with it: asking must do no harm, and change nothing that outlasts it. The zero value is for parts of which
-// nothing but the address is known.
+// may be measuring with it: asking must do no harm, and change nothing that outlasts it. Nobody is asked while another process uses
+// the bus, which might fetch the answer in place of its own. The zero value is for parts of which nothing but the address is known.
 type Probe struct {
 	// Ask asks the part that answers at the address. evidence says by what it is known: "chip id 0x60". It is nil for a part that nothing
 	// tells from others. What Ask writes is at most the number of a register, in the transfer that reads it, unless Mute is set.
 	Ask func(ctx context.Context, p *Part) (a Answer, evidence string, err error)
 	// Mute: the part refuses to be read before it was asked for something, as Sensirion's do. Only where a read is refused it is asked,
-	// so that Ask may write commands: what could come to harm by them, such as DACs and drivers of servos, lets itself be read. Nor is it
-	// asked while another process uses the bus, which might fetch the answer in place of its own.
+	// so that Ask may write commands: what could come to harm by them, such as DACs and drivers of servos, lets itself be read.
 	Mute bool
-	// Reads: Ask writes nothing at all. It is asked even where a port expander may be, whose pins every byte written sets.
+	// Reads: Ask writes nothing at all. So it is asked beside other processes too, and where a port expander may be, whose pins every
+	// byte written sets.
 	Reads bool
 	// Words: the part must not be read one byte at a time, so nobody is at its addresses. It is asked at once.
 	Words bool

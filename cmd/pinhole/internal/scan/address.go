@@ -73,7 +73,7 @@ func (w *walker) address(ctx context.Context, behind *kind.Channel, addr uint16)
 		return // it is on a channel of the kernel's, which is a bus of its own
 	}
 	for _, k := range w.order(behind, addr, at, there) {
-		if k.Probe.Ask == nil || there && expander(addr) && !k.Probe.Reads {
+		if k.Probe.Ask == nil || (!w.alone || there && expander(addr)) && !k.Probe.Reads {
 			if there {
 				a.add(k, kind.Fits, "")
 			}
@@ -106,11 +106,11 @@ func (w *walker) order(behind *kind.Channel, addr uint16, at string, there bool)
 	var others []*kind.Kind
 	for _, k := range w.kinds(addr) {
 		switch {
-		case !k.Probe.Mute && (there || k.Probe.Words || k.Probe.Ask != nil && !expander(addr)):
+		case !k.Probe.Mute && (there || w.alone && (k.Probe.Words || k.Probe.Ask != nil && !expander(addr))):
 			others = append(others, k)
 		case k.Probe.Mute && w.alone:
 			list = append(list, k)
-		case k.Probe.Mute && !there:
+		case k.Probe.Mute && !there, k.Probe.Words:
 			w.unasked = append(w.unasked, k.Name)
 		}
 	}

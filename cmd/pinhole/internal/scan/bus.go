@@ -62,6 +62,9 @@ func (s *scan) bus(ctx context.Context, number int, before []Bus) Bus {
 		select {
 		case <-done:
 			return w.result(nil)
+		case <-ctx.Done():
+			return w.result(&Note{Where: w.name, What: fmt.Sprintf("this takes longer than %v: the rest of the bus was not looked at", busTime), Fault: true,
+				Hint: "is its clock very slow, or a part stretching it? See dmesg"})
 		case <-look.C:
 			if now := w.steps.Load(); now != seen {
 				seen = now
@@ -89,6 +92,7 @@ type walker struct {
 
 	mu    sync.Mutex
 	left  bool
+	whole bool
 	found map[string]Part // by place
 	notes []Note
 }
@@ -104,7 +108,7 @@ func (w *walker) result(n *Note) Bus {
 	for _, n := range w.notes {
 		w.note(n)
 	}
-	b := Bus{Number: w.number, Name: w.name, Parts: []Part{}, About: sysfs.Line(filepath.Join(w.dir, w.name), "name")}
+	b := Bus{Number: w.number, Name: w.name, Whole: w.whole, Parts: []Part{}, About: sysfs.Line(filepath.Join(w.dir, w.name), "name")}
 	for _, p := range w.found {
 		p.Sensor = w.Names[p.At]
 		b.Parts = append(b.Parts, p)
@@ -166,12 +170,15 @@ func (w *walker) walk(ctx context.Context, before []Bus) {
 			}
 		}
 	}
+	w.mu.Lock()
+	w.whole = !w.broken && ctx.Err() == nil
+	w.mu.Unlock()
 	for _, n := range w.failures {
 		w.say(n)
 	}
-	if len(w.unasked) > 0 {
+	if !w.alone {
 		slices.Sort(w.unasked)
-		w.say(Note{Where: w.name, What: "another pinhole uses the bus, so parts that answer only when they are asked were not asked: " +
+		w.say(Note{Where: w.name, What: "another pinhole uses the bus, so no part was asked who it is; not found at all are those that answer only then: " +
 			strings.Join(slices.Compact(w.unasked), " "), Hint: "for a full look stop the agent: sudo systemctl stop pinhole"})
 	}
 }

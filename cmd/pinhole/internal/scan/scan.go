@@ -2,11 +2,11 @@
 //
 // It promises to do no harm. On I2C an address is read, one byte, and what may be upset by that is not read; the number of a register
 // is written only in the transfer that reads it, and not at all where a port expander may be, whose pins every byte sets; commands go
-// only to addresses that refuse to be read, as Sensirion's parts do, or answer with such parts' checksums, and only while no other
-// process of this program uses the bus;
-// quick-writes, which corrupt some EEPROMs, are never made; addresses in the hands of a kernel driver are left to it. Where somebody
-// measures at the same moment, that measurement may fail, but not be wrong. How a part is known stands with its kind (kind.Probe,
-// kind.Find), so that a new kind is found without a change here.
+// only to addresses that refuse to be read, as Sensirion's parts do, or answer with such parts' checksums; quick-writes, which corrupt
+// some EEPROMs, are never made; addresses in the hands of a kernel driver are left to it. While another process of this program uses a
+// bus, nothing is written to parts at all: a driver that has named a register, and waits, would read what was named in between. A
+// measurement that is disturbed may thus fail, and is never wrong. How a part is known stands with its kind (kind.Probe, kind.Find), so
+// that a new kind is found without a change here.
 //
 // The result says how sure it is, and what could not be looked at and why. It ends: a stuck bus is left after three timeouts, and one
 // whose transfer does not return after a few seconds.
@@ -50,6 +50,7 @@ type Bus struct {
 	Number int    `json:"bus"`
 	Name   string `json:"name"` // i2c-1
 	About  string `json:"adapter,omitempty"`
+	Whole  bool   `json:"whole"` // all of it was looked at; otherwise a note says why not
 	Parts  []Part `json:"parts"`
 }
 
