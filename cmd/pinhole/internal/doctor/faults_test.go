@@ -401,11 +401,27 @@ func TestCulprits(t *testing.T) {
 			if strings.Contains(string(text), canary) || strings.Contains(string(text), "dXNlcjp") { // also as base64 of user:...
 				t.Error("the secret shows")
 			}
+			if strings.HasPrefix(f.name, "nothing") {
+				quiet(t, r)
+			}
 			if took := time.Since(begin); took > 20*time.Second {
 				t.Errorf("took %v", took)
 			}
 			sound(t, r)
 		})
+	}
+}
+
+// quiet wants no alarm where nothing is wrong, not even a warning.
+func quiet(t *testing.T, r Result) {
+	t.Helper()
+	for _, c := range r.Checks {
+		if c.Verdict != OK && c.Verdict != Skip && !strings.HasSuffix(c.Evidence, ": in 29 days") { // the certificates of tests end soon
+			t.Errorf("a false alarm: %+v", c)
+		}
+	}
+	if !strings.Contains(r.Report, "Result: everything works, nothing is to be done") {
+		t.Errorf("the report says\n%s", r.Report)
 	}
 }
 

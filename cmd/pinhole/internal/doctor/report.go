@@ -140,7 +140,7 @@ func (d *doctor) needed() string {
 	}
 	switch {
 	case b.Scheme == route.HTTPS:
-		text += ", HTTPS in it"
+		return text + ", HTTPS in it; a request for each batch of readings"
 	case d.webSocket():
 		text += ", MQTT over WebSocket in it"
 	default:
