@@ -67,8 +67,9 @@ func newBench(t *testing.T, host string) *bench {
 	b.o.Clock = func() clock.Stamp { return clock.Stamp{Wall: time.Now().UnixNano(), Synced: true} }
 	b.o.Built = clock.Built("")
 	b.o.Root = t.TempDir()
-	b.o.Limits = Limits{DNS: 2 * time.Second, TCP: 1500 * time.Millisecond, Hello: 1200 * time.Millisecond, Dial: 4 * time.Second,
-		Connack: time.Second, Ack: time.Second, Idle: 300 * time.Millisecond}
+	// Short enough for the faults that say nothing, and long enough for a busy machine that runs two dozen walks at a time.
+	b.o.Limits = Limits{DNS: 2500 * time.Millisecond, TCP: 2500 * time.Millisecond, Hello: 2500 * time.Millisecond, Dial: 8 * time.Second,
+		Connack: 2500 * time.Millisecond, Ack: 2500 * time.Millisecond, Idle: 300 * time.Millisecond}
 	return b
 }
 

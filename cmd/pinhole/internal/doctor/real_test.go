@@ -32,8 +32,9 @@ func TestMosquitto(t *testing.T) {
 		{"mqtts://" + m.Plain, `, tls: {ca: ca.pem}`, "tls", ""},
 		{"mqtts://" + m.TLS, `, tls: {cert: pi-7.crt, key: pi-7.key}`, "tls", "unknown authority"},
 	} {
+		// One after the other: a handshake that fails leaves an error in OpenSSL's queue, which mosquitto 2.0 then takes for one of whichever
+		// connection it serves next, and ends that with "Protocol error" (EPROTO).
 		t.Run(c.broker+c.more, func(t *testing.T) {
-			t.Parallel()
 			text := fmt.Sprintf("device: pi-%d\n", i) + "sensors: [{name: m, kind: mock, quantity: voltage}]\npublisher: {broker: \"" + c.broker + "\", proxy: none, queue: {dir: q}" + c.more + "}\n"
 			conf, problems := config.Parse("x", []byte(text), config.Options{Kinds: all.Kinds(), Dir: m.Folder, NoFiles: true})
 			if conf == nil {
