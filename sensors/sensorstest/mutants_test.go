@@ -26,6 +26,9 @@ func TestMutants(t *testing.T) {
 	if testing.Short() {
 		t.Skip("compiles drivers: not with -short")
 	}
+	if _, err := exec.LookPath("go"); err != nil {
+		t.Skip("it needs the go command:", err)
+	}
 	if *mutants != "" {
 		every(t, *mutants)
 		return
