@@ -338,7 +338,7 @@ func TestSamplerSaysWhyOneQuantityFailed(t *testing.T) {
 		src := Source{Name: "tape", Key: "tape", Watch: true, Open: func(context.Context) (any, error) {
 			return events(func(ctx context.Context, emit func(Measurement)) error {
 				for range 3 {
-					emit(Measurement{Quantity: Raw, Err: IO, Cause: errors.New("tape.csv:7: no number")})
+					emit(Measurement{Quantity: Raw, Err: IO, Cause: &Error{Class: IO, Op: "tape.csv:7", Err: errors.New("no number"), Hint: "mend it"}})
 				}
 				return nil
 			}), nil
@@ -349,8 +349,8 @@ func TestSamplerSaysWhyOneQuantityFailed(t *testing.T) {
 		ctx, stop := context.WithTimeout(t.Context(), time.Second)
 		defer stop()
 		s.Run(ctx)
-		if got != 1 || strings.Count(text.String(), "tape.csv:7: no number") != 1 {
-			t.Errorf("%d readings, log %q; want one of each", got, text.String())
+		if got != 1 || strings.Count(text.String(), `error="tape.csv:7: no number" hint="mend it"`) != 1 {
+			t.Errorf("%d readings, log %q; want one of each, with the hint", got, text.String())
 		}
 		if h := s.Health()[0]; h.Failures != 3 || h.Error != "tape.csv:7: no number" {
 			t.Errorf("health %+v", h)

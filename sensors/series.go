@@ -2,6 +2,7 @@ package sensors
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -118,7 +119,16 @@ func (st *stage) explain(s *series, m *Measurement) {
 	if s.failing == "" {
 		level = slog.LevelWarn
 	}
-	st.log.Log(context.Background(), level, "no value", "quantity", m.Quantity, "class", m.Err, "error", m.Cause)
+	attrs := []any{"quantity", m.Quantity, "class", m.Err, "error", m.Cause}
+	st.log.Log(context.Background(), level, "no value", hinted(attrs, m.Cause)...)
+}
+
+// hinted adds what a person can do about err.
+func hinted(attrs []any, err error) []any {
+	if e, ok := errors.AsType[*Error](err); ok && e.Hint != "" {
+		attrs = append(attrs, "hint", e.Hint)
+	}
+	return attrs
 }
 
 // failure reports that s has no value: at the first failure and every errorEvery while it lasts.

@@ -118,11 +118,7 @@ func (src *source) failed(out []Reading, err error, now clock.Stamp, took time.D
 			level = slog.LevelWarn
 		}
 	}
-	attrs := []any{"class", class, "error", err}
-	if e, ok := errors.AsType[*Error](err); ok && e.Hint != "" {
-		attrs = append(attrs, "hint", e.Hint)
-	}
-	src.log.Log(context.Background(), level, "sensor fails", attrs...)
+	src.log.Log(context.Background(), level, "sensor fails", hinted([]any{"class", class, "error", err}, err)...)
 	answers := class == CRC || class == Range || class == Warmup
 	if src.dev != nil && (answers || src.fails < 3) {
 		return out
