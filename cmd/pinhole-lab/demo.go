@@ -72,11 +72,14 @@ func demo(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return exitDone
 }
 
+// note tells what lab.DemoScript does to a sensor.
+const note = "At 10 s the script unplugs air for 3 s, and again every 30 s: an error, then values again."
+
 // run is the demo from start to summary. Order of the end: the agent stops and delivers its last batch, then the endpoint
 // closes and the temporary folder goes.
 func (s *show) run(ctx context.Context) (err error) {
 	var t table
-	l, err := lab.Start(lab.Options{OnBatch: t.add})
+	l, err := lab.Start(lab.Options{OnBatch: t.add, Script: lab.DemoScript})
 	if err != nil {
 		return err
 	}
@@ -89,6 +92,9 @@ func (s *show) run(ctx context.Context) (err error) {
 		var stop context.CancelFunc
 		ctx, stop = context.WithTimeout(ctx, s.length)
 		defer stop()
+	}
+	if s.screen == nil {
+		fmt.Fprintln(s.out, note)
 	}
 	shown := s.watch(ctx, l, &t, agent)
 
@@ -120,7 +126,7 @@ func (s *show) watch(ctx context.Context, l *lab.Lab, t *table, agent *child) er
 		case now := <-tick.C:
 			var err error
 			if s.screen != nil {
-				err = s.screen.draw(append(t.lines(l, now, true), "", "Ctrl-C ends it"))
+				err = s.screen.draw(append(t.lines(l, now, true), "", note, "Ctrl-C ends it"))
 			} else {
 				_, err = fmt.Fprintln(s.out, t.brief(l, now.Sub(start)))
 			}

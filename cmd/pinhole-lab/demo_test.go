@@ -50,6 +50,9 @@ func TestDemo(t *testing.T) {
 			t.Errorf("%q is missing in:\n%s", want, out)
 		}
 	}
+	if !strings.HasPrefix(out, note) {
+		t.Errorf("nothing is said about what the script does:\n%s", out)
+	}
 	if strings.Contains(out, "\x1b") {
 		t.Errorf("escape sequences without a terminal: %q", out)
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"pinhole/cmd/internal/judge"
+	"pinhole/cmd/internal/lab"
 )
 
 // TestE2EScript runs the real program's `read --watch` on a board that a script directs: each fault by its name, at a part of its own, for a
@@ -103,6 +104,20 @@ func TestE2EScript(t *testing.T) {
 	}
 	if told["door"] != "true false true " {
 		t.Errorf("the door: %s", told["door"])
+	}
+}
+
+// TestE2EDemoScript: the agent takes the configuration of the demo without a word against it.
+func TestE2EDemoScript(t *testing.T) {
+	t.Parallel()
+	l, err := lab.Start(lab.Options{Script: lab.DemoScript})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	out, errs, code := output(t, "", agentPath(t), "check", "--json", "-c", l.Config())
+	if want := `{"ok":true,"problems":[],"warnings":[]}`; code != 0 || strings.TrimSpace(out) != want || errs != "" {
+		t.Errorf("code %d: %s%s", code, out, errs)
 	}
 }
 

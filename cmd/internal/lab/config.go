@@ -22,12 +22,21 @@ const agentConfig = `device: %s
 board: %s
 
 sensors:
-%s
+%s%s
 publisher:
 %s  batch: {age: 1s}
   queue: {dir: %s, max: 16MiB}
 
 status: {listen: ""}
+`
+
+// DemoScript has things happen on the simulated board while somebody watches, early enough to be seen in a short demo.
+const DemoScript = `sim:
+  values:
+    - {sensor: door, quantity: contact, value: true}
+    - {sensor: door, quantity: contact, value: false, at: 5s, for: 4s, every: 20s}
+  faults:
+    - {sensor: air, kind: unplug, at: 10s, for: 3s, every: 30s}
 `
 
 // yaml writes a scene as a configuration. way is what stands in place of the broker and its TLS; "": MQTT over TLS.
@@ -46,7 +55,7 @@ func (s *scene) yaml(way string) []byte {
 	if s.password != "" {
 		fmt.Fprintf(&b, "  proxy_password_file: %s\n", s.password)
 	}
-	return fmt.Appendf(nil, agentConfig, deviceName, s.board, s.sensors, b.String(), s.queue)
+	return fmt.Appendf(nil, agentConfig, deviceName, s.board, s.sensors, s.script, b.String(), s.queue)
 }
 
 // The other ways out: how the broker is named and what goes with it. %s stands for the address.
@@ -69,7 +78,7 @@ const (
 
 // writeConfigs writes a configuration for each way. What the faults ask for is in the first.
 func (l *Lab) writeConfigs() error {
-	well := healthy(l.reachable(l.ln))
+	well := healthy(l.reachable(l.ln), l.opts.Script)
 	main := l.scene.yaml("")
 	err := errors.Join(l.writeConfig(configFile, main, well.broker, !bytes.Equal(main, well.yaml(""))),
 		l.writeConfig(configHTTPS, well.yaml(fmt.Sprintf(wayHTTPS, well.broker)), well.broker, false))

@@ -44,6 +44,7 @@ type Options struct {
 	Faults   []Fault
 	Auth     Authorizer   // logins without a certificate or a signature; the zero value: there are none
 	NoLimits bool         // leave out AWS's limits of rate, throughput and connects
+	Script   string       // the section sim of the configuration, which directs the simulated board; "": none
 	Log      *slog.Logger // nil: silent
 
 	OnPayload func(topic string, payload []byte) // for each message taken, before it is decoded; payload is only lent

@@ -17,6 +17,7 @@ import (
 // each text leaves its key out.
 type scene struct {
 	board, sensors  string
+	script          string // the section sim
 	broker          string // HOST:PORT
 	ca, cert, key   string
 	name            string // server_name
@@ -36,10 +37,11 @@ const (
 	mockSensor = "  - {name: wave, kind: mock, every: 500ms, quantity: voltage, signal: {shape: sine, min: 0, max: 3.3, period: 20s}}\n"
 )
 
-// healthy is the scene in which all is well.
-func healthy(addr string) scene {
+// healthy is the scene in which all is well between the agent and the endpoint.
+func healthy(addr, script string) scene {
 	return scene{
-		board: "sim", broker: addr, ca: caFile, cert: certFile, key: keyFile, name: "localhost", alpn: "[" + ALPN + "]", proxy: "none",
+		script: script,
+		board:  "sim", broker: addr, ca: caFile, cert: certFile, key: keyFile, name: "localhost", alpn: "[" + ALPN + "]", proxy: "none",
 		queue: "queue", around: "%s",
 		sensors: "  - {name: air, kind: bme280, every: 1s}\n" +
 			"  - {name: door, kind: gpio, pin: GPIO17}\n" + mockSensor +
@@ -266,7 +268,7 @@ func (l *Lab) replace(name string, mode os.FileMode, data []byte) error {
 
 // stage sets up what the faults ask for.
 func (l *Lab) stage() error {
-	l.scene = healthy(l.reachable(l.ln))
+	l.scene = healthy(l.reachable(l.ln), l.opts.Script)
 	for _, f := range l.opts.Faults {
 		if set := scenes[f.Name]; set != nil {
 			if err := set(l, &l.scene); err != nil {
