@@ -14,6 +14,8 @@ type output struct {
 	opts kind.OutputOptions
 	high bool // as it is driven
 	fail error
+
+	pulls int64 // how often its chip had been unplugged when it was requested
 }
 
 // wireOutput says what is wired to a pin that will be an output.
@@ -34,7 +36,11 @@ func (b *Board) Output(name string, o kind.OutputOptions) (kind.Output, error) {
 	if err := pin.held(name); err != nil {
 		return nil, err
 	}
-	pin.out = &output{pin: pin, opts: o, high: o.ActiveLow}
+	pulls, gone := pin.pulled(pin.now())
+	if gone {
+		return nil, errPulled(name)
+	}
+	pin.out = &output{pin: pin, opts: o, high: o.ActiveLow, pulls: pulls}
 	if pin.drive != nil {
 		pin.drive(pin.now(), pin.out.high)
 	}
@@ -64,6 +70,9 @@ func (o *output) Set(active bool) error {
 	}
 	if o.fail != nil {
 		return o.fail
+	}
+	if pulls, gone := o.pin.pulled(o.pin.now()); gone || pulls != o.pulls {
+		return errPulled(o.pin.name)
 	}
 	high := active != o.opts.ActiveLow
 	if high != o.high && o.pin.drive != nil {

@@ -38,6 +38,8 @@ func SiteOf(kindName string, p kind.Params) (s Site, ok bool) {
 		s.Places = []string{s.place()}
 	case p.Has("pin"):
 		s = Site{Medium: Line, Pin: p.String("pin"), Places: []string{p.String("pin")}}
+	case p.Has("echo"): // of a ranger, whose trigger is driven
+		s = Site{Medium: Line, Pin: p.String("echo"), Places: []string{p.String("echo")}}
 	case NewSPIChip(kindName, Env{Params: p}) != nil:
 		s = Site{Medium: SPI, Bus: id, Places: []string{"spi-" + id}}
 	case NewTalker(kindName, Env{Params: p}) != nil:

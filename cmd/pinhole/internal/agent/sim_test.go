@@ -367,3 +367,34 @@ sim:
 		t.Errorf("%d errors for lost edges; %d totals, the last %v", lost, len(total), total[max(0, len(total)-1):])
 	}
 }
+
+// TestRanger: what stands in front of it, and what goes wrong with its two lines.
+func TestRanger(t *testing.T) {
+	for mishap, class := range map[string]sensors.Class{
+		"sensor: tank, kind: unplug": sensors.Absent, "pin: GPIO23, kind: unplug": sensors.Absent,
+		"sensor: tank, kind: low": sensors.Absent, "sensor: tank, kind: high": sensors.IO, "sensor: tank, kind: lost-edges": sensors.Absent,
+	} {
+		w := follow(t, `
+sensors: [{name: tank, kind: hcsr04, trigger: GPIO23, echo: GPIO24, every: 1s}]
+sim:
+  values: [{sensor: tank, quantity: distance, signal: {points: [[0s, 1.5], [30s, 1.5], [30s, 0.5]]}}]
+  faults: [{`+mishap+`, at: 4500ms, for: 15s}]
+`, 40*time.Second)
+		var classes []sensors.Class
+		good := 0
+		for _, r := range w.readings {
+			want := 1.5
+			if r.at > 29500*time.Millisecond {
+				want = 0.5
+			}
+			if r.Err != "" {
+				classes = append(classes, r.Err)
+			} else if good++; math.Abs(r.Value-want) > 0.01 || r.at > from && r.at < to {
+				t.Errorf("%s: %v m after %v", mishap, r.Value, r.at)
+			}
+		}
+		if !slices.Equal(classes, []sensors.Class{class}) || good < 19 {
+			t.Errorf("%s: %d values, classes %v, want %s", mishap, good, classes, class)
+		}
+	}
+}
