@@ -7,8 +7,11 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
+
+	"pinhole/cmd/internal/lab"
 )
 
 // play runs the demo with a fake agent of the named character and returns what it printed.
@@ -72,6 +75,40 @@ func TestDemoOnScreen(t *testing.T) {
 	for line := range strings.Lines(out) {
 		if n := len([]rune(strings.TrimSuffix(line, "\n"))); n > 70+10 { // escape sequences take up to ten
 			t.Errorf("line of %d characters: %q", n, line)
+		}
+	}
+}
+
+// TestTableWhileReadingsArrive: the table asks the judge, and the judge tells the table, each with a lock of its own. In the wrong order
+// they wait for each other for ever.
+func TestTableWhileReadingsArrive(t *testing.T) {
+	var rows table
+	l, err := lab.Start(lab.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for n := range 2000 {
+			if err := l.Judge().Take([]byte(fakeBatch(n, n+1, "")), rows.add); err != nil {
+				t.Error(err)
+				return
+			}
+		}
+	})
+	done := make(chan struct{})
+	go func() { wg.Wait(); close(done) }()
+	for {
+		select {
+		case <-done:
+			if got := strings.Join(rows.lines(l, time.Now(), false), "\n"); !strings.Contains(got, "1999.2 °C") {
+				t.Errorf("the last reading is missing:\n%s", got)
+			}
+			return
+		default:
+			rows.lines(l, time.Now(), true)
+			rows.brief(l, time.Second)
 		}
 	}
 }

@@ -54,7 +54,7 @@ func (t *table) add(b *judge.Batch) {
 	}
 }
 
-// header tells the connection and the totals.
+// header tells the connection and the totals. It asks without the table's lock: the lab calls add while it holds its own.
 func (t *table) header(l *lab.Lab, now time.Time) []string {
 	link := "waiting for the agent to connect"
 	if peers := l.Peers(); len(peers) > 0 {
@@ -65,8 +65,11 @@ func (t *table) header(l *lab.Lab, now time.Time) []string {
 		link = "the agent has disconnected"
 	}
 	n := l.Judge().Totals()
+	t.mu.Lock()
+	device := cmp.Or(t.device, "simulated board")
+	t.mu.Unlock()
 	return []string{
-		fmt.Sprintf("Pinhole demo: %s -> mqtts://%s", cmp.Or(t.device, "simulated board"), l.Addr()),
+		fmt.Sprintf("Pinhole demo: %s -> mqtts://%s", device, l.Addr()),
 		link,
 		fmt.Sprintf("%s, %s, %s on the wire, %d again, lost %d", plural(n.Messages, "message"), plural(n.Readings, "reading"),
 			size(l.Stats().Received), n.Duplicates, n.Claimed),
@@ -75,9 +78,10 @@ func (t *table) header(l *lab.Lab, now time.Time) []string {
 
 // lines draws the whole table. Sparklines are left out where the terminal may not have the characters.
 func (t *table) lines(l *lab.Lab, now time.Time, spark bool) []string {
+	head := t.header(l, now)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	out := append(t.header(l, now), "", fmt.Sprintf("%-10s %-17s %14s %7s %6s", "SENSOR", "QUANTITY", "VALUE", "AGE", "COUNT"))
+	out := append(head, "", fmt.Sprintf("%-10s %-17s %14s %7s %6s", "SENSOR", "QUANTITY", "VALUE", "AGE", "COUNT"))
 	for _, x := range t.rows {
 		line := fmt.Sprintf("%-10s %-17s %14s %7s %6d", x.last.Sensor, x.last.Quantity, people(&x.last),
 			age(now.Sub(time.Unix(0, x.last.Time))), x.count)
@@ -91,9 +95,9 @@ func (t *table) lines(l *lab.Lab, now time.Time, spark bool) []string {
 
 // brief is one line for a log.
 func (t *table) brief(l *lab.Lab, since time.Duration) string {
+	n := l.Judge().Totals()
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	n := l.Judge().Totals()
 	var b strings.Builder
 	fmt.Fprintf(&b, "%3.0f s: %s in %s", since.Seconds(), plural(n.Readings, "reading"), plural(n.Messages, "message"))
 	for i, x := range t.rows {
