@@ -331,7 +331,7 @@ sim:
     - {sensor: wind, quantity: speed, signal: {points: [[0s, 4], [60s, 4], [60s, 8]]}}
     - {sensor: mains, quantity: frequency, value: 60}
   faults: [{sensor: mains, kind: lost-edges, at: 1m2s, for: 1s}, {sensor: wind, kind: high, at: 1m30s}]
-`, 2*time.Minute)
+`, 125*time.Second)
 	near := func(sensor string, q sensors.Quantity, from, to time.Duration, want, within float64) {
 		t.Helper()
 		n := 0
