@@ -17,7 +17,7 @@ import (
 type described struct {
 	env  Env
 	chip *chips.Chip
-	all  []*chips.Chip // the definition with the constants of each sensor that shares the part, chip among them
+	all  []forSensor // the definition for each sensor that shares the part, chip among them
 	addr byte
 
 	store  []cell
@@ -68,9 +68,18 @@ type describedAnswer struct {
 	names []string // the places of its fields
 }
 
+// forSensor is a definition with the constants of one sensor, and the place that this measures at.
+type forSensor struct {
+	*chips.Chip
+	place string
+}
+
+// placed gives a definition its sensor's place: that of the part, or of the input that the sensor reads.
+func placed(e Env, c *chips.Chip) forSensor { return forSensor{c, inputPlace(e.Place, e.Params)} }
+
 // newDescribed makes a part for one sensor, or several that give its definition different constants.
-func newDescribed(e Env, all ...*chips.Chip) *described {
-	c := all[0]
+func newDescribed(e Env, all ...forSensor) *described {
+	c := all[0].Chip
 	d := &described{env: e, chip: c, all: all, addr: byte(e.Address)}
 	if d.addr == 0 && len(c.Addresses) > 0 {
 		d.addr = byte(c.Addresses[0])
@@ -78,7 +87,7 @@ func newDescribed(e Env, all ...*chips.Chip) *described {
 	d.layOut()
 	for _, c := range all {
 		for i := range c.Rounds {
-			d.rounds = append(d.rounds, d.round(&c.Rounds[i]))
+			d.rounds = append(d.rounds, d.round(&c.Rounds[i], c.place))
 		}
 	}
 	for i := range d.rounds {
@@ -99,7 +108,7 @@ func shippedChip(s chips.Shipped) func(Env) Chip {
 		if problems != nil { // constants that the configuration's check refuses
 			c, _ = s.File.Build(nil)
 		}
-		return newDescribed(e, c)
+		return newDescribed(e, placed(e, c))
 	}
 }
 
@@ -316,7 +325,7 @@ func ownChip(e Env) Chip {
 	if problems != nil {
 		return nil
 	}
-	return newDescribed(e, c)
+	return newDescribed(e, placed(e, c))
 }
 
 // attachDescribed puts the part of a sensor of kind register onto the board. With a wrong definition it finds nobody: the driver says

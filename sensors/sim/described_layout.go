@@ -102,7 +102,7 @@ func (d *described) fix(number, size int, mask uint64) {
 }
 
 // round finds out what starts a measurement and what tells its end.
-func (d *described) round(r *chips.Round) describedRound {
+func (d *described) round(r *chips.Round, at string) describedRound {
 	m := describedRound{takes: d.chip.Part.Converts}
 	var given time.Duration
 	for _, s := range r.Start {
@@ -147,7 +147,7 @@ func (d *described) round(r *chips.Round) describedRound {
 			a.cell = &cell{-1, make([]byte, size), make([]byte, size), nil}
 		}
 		for _, f := range read.Fields {
-			place := d.env.Place
+			place := at
 			if f.Channel != "" {
 				place += "." + f.Channel
 			}

@@ -31,7 +31,7 @@ type When struct {
 type Setting struct {
 	When
 	Quantity sensors.Quantity
-	Places   []string // nil: everywhere; a place covers what lies below it: "i2c-1/0x40" covers "i2c-1/0x40.a0"
+	Places   []string // nil: everywhere; a place covers what lies below it: "i2c-1/0x40" covers "i2c-1/0x40.2"
 	Channel  string   // only this channel of a part; "": all
 	// Signal begins anew with each beginning of When. Of a quantity that is a rising total it is the rise in an hour.
 	Signal signal.Signal
@@ -75,10 +75,14 @@ func (s *Setting) covers(q sensors.Quantity, place string) bool {
 		return true
 	}
 	return slices.ContainsFunc(s.Places, func(p string) bool {
-		if s.Channel != "" {
-			return place == p+"."+s.Channel
+		below, ok := strings.CutPrefix(place, p)
+		if !ok {
+			return false
 		}
-		return place == p || strings.HasPrefix(place, p) && (strings.HasPrefix(place[len(p):], ".") || strings.HasSuffix(p, "/"))
+		if s.Channel != "" {
+			return below == "."+s.Channel || below == "/"+s.Channel || below == "/ch"+s.Channel
+		}
+		return below == "" || below[0] == '.' || below[0] == '/' || strings.HasSuffix(p, "/")
 	})
 }
 

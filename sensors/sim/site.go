@@ -35,7 +35,7 @@ func SiteOf(kindName string, p kind.Params) (s Site, ok bool) {
 	switch {
 	case p.Has("address") && p.Has("bus"):
 		s = Site{Medium: I2C, Bus: kind.I2CNumber(p), Address: uint16(p.Int("address"))}
-		s.Places = []string{s.place()}
+		s.Places = []string{inputPlace(s.place(), p)}
 	case p.Has("pin"):
 		s = Site{Medium: Line, Pin: p.String("pin"), Places: []string{p.String("pin")}}
 	case p.Has("echo"): // of a ranger, whose trigger is driven
@@ -62,6 +62,14 @@ func SiteOf(kindName string, p kind.Params) (s Site, ok bool) {
 
 // place is what an I2C part calls the place where it measures.
 func (s *Site) place() string { return fmt.Sprintf("i2c-%s/0x%02x", s.Bus, s.Address) }
+
+// inputPlace is the place of a sensor that reads one of a part's inputs; that of the part for others.
+func inputPlace(place string, p kind.Params) string {
+	if input, ok := p["input"].(string); ok {
+		return place + "." + input
+	}
+	return place
+}
 
 // Where the kernel shows its 1-Wire parts.
 const (

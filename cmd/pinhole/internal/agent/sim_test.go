@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -311,90 +310,6 @@ func TestStuckBus(t *testing.T) {
 			if got != want || n < 20 {
 				t.Errorf("%s: %s has class %q and %d values, want %q", mishap, name, got, n, want)
 			}
-		}
-	}
-}
-
-// TestMeters: what a script says of water, wind and rain is what the kinds that count pulses report.
-func TestMeters(t *testing.T) {
-	w := follow(t, `
-sensors:
-  - {name: water, kind: pulse, pin: GPIO5, quantity: volume, scale: 0.0001, every: 10s, window: 10s}
-  - {name: flow, kind: pulse, pin: GPIO6, quantity: volume, pulses_per_unit: 450000, report: rate, every: 10s, window: 10s}
-  - {name: wind, kind: pulse, pin: GPIO13, quantity: distance, scale: 0.667, report: rate, every: 10s, window: 10s}
-  - {name: mains, kind: frequency, pin: GPIO19, every: 10s}
-sim:
-  values:
-    - {sensor: water, quantity: volume, value: 0}
-    - {sensor: water, quantity: volume, value: 0.36, at: 20s, for: 30s}
-    - {sensor: flow, quantity: flow_rate, value: 0.2}
-    - {sensor: wind, quantity: speed, signal: {points: [[0s, 4], [60s, 4], [60s, 8]]}}
-    - {sensor: mains, quantity: frequency, value: 60}
-  faults: [{sensor: mains, kind: lost-edges, at: 1m2s, for: 1s}, {sensor: wind, kind: high, at: 1m30s}]
-`, 125*time.Second)
-	near := func(sensor string, q sensors.Quantity, from, to time.Duration, want, within float64) {
-		t.Helper()
-		n := 0
-		for _, r := range w.of(sensor, q) {
-			if r.at < from || r.at > to {
-				continue
-			}
-			if n++; r.Err != "" || r.Value < want-within || r.Value > want+within {
-				t.Errorf("%s %s: %v %s after %v, want %v", sensor, q, r.Value, r.Err, r.at, want)
-			}
-		}
-		if n < 2 {
-			t.Errorf("%s %s: %d readings from %v to %v", sensor, q, n, from, to)
-		}
-	}
-	const s = time.Second
-	near("water", sensors.FlowRate, 9*s, 21*s, 0, 0)
-	near("water", sensors.FlowRate, 29*s, 51*s, 0.1, 0.011)
-	near("water", sensors.FlowRate, 69*s, 121*s, 0, 0)
-	near("flow", sensors.FlowRate, 19*s, 121*s, 0.2, 0.001)
-	near("wind", sensors.Speed, 19*s, 61*s, 4, 0.1)
-	near("wind", sensors.Speed, 79*s, 91*s, 8, 0.1)
-	near("wind", sensors.Speed, 109*s, 121*s, 0, 0)
-	near("mains", sensors.Frequency, 19*s, 61*s, 60, 0.1)
-	near("mains", sensors.Frequency, 79*s, 121*s, 60, 0.1)
-	lost := 0
-	for _, r := range w.of("mains", sensors.Frequency) {
-		if r.Err == sensors.IO && r.at > 62*s && r.at < 75*s {
-			lost++
-		}
-	}
-	if total := w.of("water", sensors.Volume); lost != 1 || len(total) == 0 || math.Abs(total[len(total)-1].Value-0.003) > 0.00011 {
-		t.Errorf("%d errors for lost edges; %d totals, the last %v", lost, len(total), total[max(0, len(total)-1):])
-	}
-}
-
-// TestRanger: what stands in front of it, and what goes wrong with its two lines.
-func TestRanger(t *testing.T) {
-	for mishap, class := range map[string]sensors.Class{
-		"sensor: tank, kind: unplug": sensors.Absent, "pin: GPIO23, kind: unplug": sensors.Absent,
-		"sensor: tank, kind: low": sensors.Absent, "sensor: tank, kind: high": sensors.IO, "sensor: tank, kind: lost-edges": sensors.Absent,
-	} {
-		w := follow(t, `
-sensors: [{name: tank, kind: hcsr04, trigger: GPIO23, echo: GPIO24, every: 1s}]
-sim:
-  values: [{sensor: tank, quantity: distance, signal: {points: [[0s, 1.5], [30s, 1.5], [30s, 0.5]]}}]
-  faults: [{`+mishap+`, at: 4500ms, for: 15s}]
-`, 40*time.Second)
-		var classes []sensors.Class
-		good := 0
-		for _, r := range w.readings {
-			want := 1.5
-			if r.at > 29500*time.Millisecond {
-				want = 0.5
-			}
-			if r.Err != "" {
-				classes = append(classes, r.Err)
-			} else if good++; math.Abs(r.Value-want) > 0.01 || r.at > from && r.at < to {
-				t.Errorf("%s: %v m after %v", mishap, r.Value, r.at)
-			}
-		}
-		if !slices.Equal(classes, []sensors.Class{class}) || good < 19 {
-			t.Errorf("%s: %d values, classes %v, want %s", mishap, good, classes, class)
 		}
 	}
 }
