@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -104,6 +105,9 @@ func TestPartAtPort(t *testing.T) {
 		list, err := d.Sense(t.Context())
 		if sensors.ClassOf(err) != tt.class || err == nil && (len(list) != 1 || list[0].Value != 608) {
 			t.Errorf("%s: %v, %v, want class %q", tt.name, list, err, tt.class)
+		}
+		if tt.class == sensors.Timeout && !strings.Contains(err.Error(), "read concentration: nothing came for 500ms") {
+			t.Errorf("%s: %v", tt.name, err)
 		}
 	}
 	if err := errors.Join(d.Close(), d.Close()); err != nil {

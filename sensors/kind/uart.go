@@ -96,8 +96,10 @@ func (p *UARTPart) Frame(ctx context.Context, step string, wait time.Duration, s
 		case err == nil:
 			p.have += n
 			came += n
-		case ctx.Err() != nil || sensors.ClassOf(err) != sensors.Timeout || came == 0:
+		case ctx.Err() != nil || sensors.ClassOf(err) != sensors.Timeout:
 			return nil, p.Fail(step, err)
+		case came == 0:
+			return nil, p.Fail(step, ErrSilent(wait)) // rather than for what was left of it
 		case spoilt:
 			e := p.Errorf(sensors.CRC, step, "the checksum is wrong")
 			e.Hint = "check the wires: they spoil bits"
