@@ -39,7 +39,7 @@ test-long: ## long campaigns: every torn write, 500 kills of the queue, eight ti
 	go test ./publisher/queue -queue.long -timeout 60m
 	go test ./cmd/pinhole -run E2E -campaign 8 -timeout 60m
 
-test-kernel: build arm arm64 ## the agent on real kernels in QEMU: a Raspberry Pi 3, GPIO edges, the kernel's own sensor drivers
+test-kernel: build arm arm64 ## the agent on real kernels in QEMU: a Raspberry Pi 3, SPI, a UART, GPIO edges, the kernel's own sensor drivers
 	-scripts/kernel/fetch.sh arm64 amd64
 	go test -v -timeout 20m ./scripts/kernel -boot long
 
