@@ -216,6 +216,11 @@ func (src *source) watch(ctx context.Context) {
 		err := src.watchOnce(ctx, func(m Measurement) {
 			now := src.clock.Now()
 			hand(src.reading(m, 0, now))
+			src.mu.Lock()
+			if l, ok := src.dev.(interface{ Lost() uint64 }); ok {
+				src.health.Lost = l.Lost()
+			}
+			src.mu.Unlock()
 			if m.Err != "" {
 				src.mu.Lock()
 				src.health.Failures++
@@ -227,9 +232,6 @@ func (src *source) watch(ctx context.Context) {
 			}
 			src.good()
 			src.mu.Lock()
-			if l, ok := src.dev.(interface{ Lost() uint64 }); ok {
-				src.health.Lost = l.Lost()
-			}
 			src.health.Good, src.health.Failures, src.health.Class, src.health.Error = now.Time(), 0, "", ""
 			src.mu.Unlock()
 		})

@@ -91,6 +91,29 @@ func TestWatcherHandsOver(t *testing.T) {
 	})
 }
 
+// losing is a watcher that has nothing but losses to tell.
+type losing struct{ events }
+
+func (losing) Lost() uint64 { return 42 }
+
+// TestWatcherLoses finds what a watcher says it lost in its health, also where it never has a value.
+func TestWatcherLoses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, Source{Name: "fan", Key: "fan", Watch: true, Quantities: []Quantity{Frequency}, Open: func(context.Context) (any, error) {
+			return losing{func(ctx context.Context, emit func(Measurement)) error {
+				emit(Measurement{Quantity: Frequency, Err: IO})
+				<-ctx.Done()
+				return nil
+			}}, nil
+		}})
+		synctest.Wait()
+		if h := r.health("fan"); h.Lost != 42 || h.Class != IO {
+			t.Errorf("health %+v", h)
+		}
+		r.end()
+	})
+}
+
 // TestReadOnceWatches reads watchers with two quantities once.
 func TestReadOnceWatches(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

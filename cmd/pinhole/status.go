@@ -161,6 +161,9 @@ func (e *env) printStatus(s *local.Status) {
 		if x.Skipped > 0 {
 			text += fmt.Sprintf(", %d ticks skipped", x.Skipped)
 		}
+		if x.Lost > 0 {
+			text += fmt.Sprintf(", %d edges lost", x.Lost)
+		}
 		fmt.Fprintf(w, "sensor %s\t%s\n", x.Name, text)
 	}
 	w.Flush()

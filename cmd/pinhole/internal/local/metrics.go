@@ -66,6 +66,7 @@ func (s *Snapshot) sensorMetrics(m *exposition) {
 		{"pinhole_sensor_failures", "gauge", "Failed measurements in a row.", func(i int) float64 { return float64(list[i].Failures) }},
 		{"pinhole_sensor_readings_total", "counter", "Readings, errors included.", func(i int) float64 { return float64(list[i].Readings) }},
 		{"pinhole_sensor_skipped_total", "counter", "Ticks skipped because the bus was busy.", func(i int) float64 { return float64(list[i].Skipped) }},
+		{"pinhole_sensor_lost_total", "counter", "Edges that the kernel had to drop.", func(i int) float64 { return float64(list[i].Lost) }},
 		{"pinhole_sensor_duration_seconds", "gauge", "The last measurement.", func(i int) float64 { return list[i].Took.Seconds() }},
 		{"pinhole_sensor_last_success_timestamp_seconds", "gauge", "The last good measurement; 0: none yet.", func(i int) float64 {
 			if list[i].Good.IsZero() {
