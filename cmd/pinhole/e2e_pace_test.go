@@ -69,13 +69,14 @@ func TestE2EOneConnectASecond(t *testing.T) {
 			d := newDesk(t)
 			s := s(h.Addr().String())
 			s.sensors = counters(2, 100*time.Millisecond)
-			d.run(d.configure(s))
+			config, began := d.configure(s), time.Now()
+			d.run(config)
 			d.await(40*time.Second, "connections", func() bool { return len(h.times()) >= enough })
 			d.live.stop()
-			list := h.times()
-			for i := 1; i < len(list); i++ {
-				if gap := list[i].Sub(list[i-1]); gap < 950*time.Millisecond { // what was made a second apart may arrive closer
-					t.Errorf("connection %d came %v after the one before", i, gap)
+			// A busy machine may have one arrive late, and then the next one closer behind it, but none before its time.
+			for i, at := range h.times() {
+				if since := at.Sub(began); since < time.Duration(i)*time.Second {
+					t.Errorf("%d connections came before the one %v after the start", i, since)
 				}
 			}
 		})
