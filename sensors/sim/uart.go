@@ -261,6 +261,9 @@ var garbage = [...]byte{0x00, 0x42, 0xFF, 0x86, 0x42, 0x4D, 0x00}
 // transmit puts a frame on the wire.
 func (p *port) transmit(s *sent, fault Fault) {
 	frame, at := s.frame[:s.n], s.at
+	if n := len(p.wire); n > 0 && p.wire[n-1].at.After(at) {
+		at = p.wire[n-1].at // one frame after the other
+	}
 	put := func(b byte) {
 		at = at.Add(p.byteTime())
 		p.wire = append(p.wire, timedByte{at, b})

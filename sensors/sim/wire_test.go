@@ -225,6 +225,24 @@ func TestUARTFaults(t *testing.T) {
 		}
 		b.Inject("uart:"+port, nil)
 
+		// An answer that is due while the part speaks by itself, 4.2 ms from 1 s on, comes behind that.
+		b.PlugTalker(port, "parrot", new(parrot))
+		begin = time.Now()
+		u.Flush()
+		time.Sleep(893 * time.Millisecond)
+		u.Write(t.Context(), []byte("01234567"))
+		var both []byte
+		for len(both) < 12 {
+			n, err := u.Read(t.Context(), one, time.Second)
+			if err != nil {
+				t.Fatal(err)
+			}
+			both = append(both, one[:n]...)
+		}
+		if took := time.Since(begin); string(both) != "tick01234567" || took < time.Second+12*10*time.Second/9600-time.Microsecond {
+			t.Errorf("two at once: %q after %v", both, took)
+		}
+
 		// Pulled in the middle of a frame: no more of it comes.
 		b.PlugTalker(port, "parrot", new(parrot))
 		u.Flush()
