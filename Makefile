@@ -41,7 +41,7 @@ test-long: ## long campaigns: every torn write, 500 kills of the queue, eight ti
 
 test-kernel: build arm arm64 ## the agent on real kernels in QEMU: a Raspberry Pi 3, SPI, a UART, GPIO edges, the kernel's own sensor drivers
 	-scripts/kernel/fetch.sh arm64 amd64
-	go test -v -timeout 20m ./scripts/kernel -boot long
+	go test -v -timeout 30m ./scripts/kernel -boot long
 
 setup: ## install the programs that the tests use (mosquitto, haproxy, qemu-user-static ...)
 	scripts/setup.sh

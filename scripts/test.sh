@@ -35,7 +35,7 @@ fi
 run "cross-check of the drivers" scripts/crosscheck.sh
 run "tests as a 32-bit program" env GOARCH=386 CGO_ENABLED=0 go test -v -short -timeout 10m ./...
 scripts/kernel/fetch.sh arm64 || true # the tests say what is missing
-run "on real kernels, short form" go test -v -timeout 8m ./scripts/kernel -boot short
+run "on real kernels, short form" go test -v -timeout 15m ./scripts/kernel -boot short
 
 say "skipped"
 if [ -s "$log.skip" ]; then sort -u "$log.skip"; else echo "nothing"; fi
