@@ -6,7 +6,6 @@ import (
 
 	"pinhole/sensors"
 	"pinhole/sensors/kind"
-	"pinhole/sensors/sensirion"
 )
 
 // Registers, datasheet "Application Register Overview". The part calls them mailboxes: each has its own length.
@@ -54,12 +53,12 @@ type Dev struct {
 	part    *kind.Part
 	pace    pace
 	runIn   time.Duration
-	ready   bool            // identified and measuring, as far as is known
-	used    bool            // it has been written to, so Close has something to do
-	resting bool            // before it may go slower
-	rested  sensirion.Alarm // since the rest began
-	settled sensirion.Alarm // since it measures
-	late    sensirion.Alarm // since the last result
+	ready   bool       // identified and measuring, as far as is known
+	used    bool       // it has been written to, so Close has something to do
+	resting bool       // before it may go slower
+	rested  kind.Alarm // since the rest began
+	settled kind.Alarm // since it measures
+	late    kind.Alarm // since the last result
 
 	// Made once, so that waiting costs nothing.
 	notYet, warming, rest *sensors.Error

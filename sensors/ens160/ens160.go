@@ -6,7 +6,6 @@ import (
 
 	"pinhole/sensors"
 	"pinhole/sensors/kind"
-	"pinhole/sensors/sensirion"
 )
 
 // Registers, datasheet table 16. Those of two bytes have the lower one first.
@@ -44,10 +43,10 @@ const (
 // Dev is one part. It implements sensors.Sensor.
 type Dev struct {
 	part  *kind.Part
-	ready bool            // identified and measuring, as far as is known
-	used  bool            // it has been written to, so Close has something to do
-	newer sensirion.Alarm // since the last reading: there must be another
-	late  sensirion.Alarm // since the last reading: there must have been another
+	ready bool       // identified and measuring, as far as is known
+	used  bool       // it has been written to, so Close has something to do
+	newer kind.Alarm // since the last reading: there must be another
+	late  kind.Alarm // since the last reading: there must have been another
 
 	// Made once, so that waiting costs nothing.
 	notYet, warms, starts *sensors.Error

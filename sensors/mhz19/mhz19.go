@@ -18,7 +18,6 @@ import (
 
 	"pinhole/sensors"
 	"pinhole/sensors/kind"
-	"pinhole/sensors/sensirion"
 )
 
 const (
@@ -48,7 +47,7 @@ type Dev struct {
 	set      bool // the settings have been made
 	limit    int  // ppm: the end of the range
 	warmup   time.Duration
-	warm     sensirion.Alarm
+	warm     kind.Alarm
 	warming  *sensors.Error // made once, so that warming up costs nothing
 	w        [length]byte
 	out      [1]sensors.Measurement

@@ -19,7 +19,6 @@ import (
 
 	"pinhole/sensors"
 	"pinhole/sensors/kind"
-	"pinhole/sensors/sensirion"
 )
 
 const baud = 9600
@@ -50,7 +49,7 @@ type Dev struct {
 	warmup  time.Duration // after each start
 	ready   bool          // passive: it runs, silently, and must not have said anything since
 	used    bool          // it has been told something
-	warm    sensirion.Alarm
+	warm    kind.Alarm
 	warming *sensors.Error // made once, so that warming up costs nothing
 	w       [7]byte
 	out     [3]sensors.Measurement

@@ -51,11 +51,11 @@ const (
 type Dev struct {
 	port     sensirion.Port
 	settings []setting
-	started  bool            // it measures, as far as is known
-	absent   bool            // it did not answer the last time, and may just be starting
-	settled  sensirion.Alarm // since the start
-	late     sensirion.Alarm // since the last measurement
-	notYet   *sensors.Error  // made once, so that asking too often costs nothing
+	started  bool           // it measures, as far as is known
+	absent   bool           // it did not answer the last time, and may just be starting
+	settled  kind.Alarm     // since the start
+	late     kind.Alarm     // since the last measurement
+	notYet   *sensors.Error // made once, so that asking too often costs nothing
 	warming  *sensors.Error
 	words    [3]uint16
 	out      [3]sensors.Measurement

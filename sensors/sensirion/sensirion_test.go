@@ -5,7 +5,6 @@ import (
 	"slices"
 	"syscall"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"periph.io/x/conn/v3/i2c"
@@ -140,36 +139,6 @@ func FuzzRead(f *testing.F) {
 			if good && w != uint16(raw[3*i])<<8|uint16(raw[3*i+1]) {
 				t.Errorf("% x became %04x", raw, words)
 			}
-		}
-	})
-}
-
-func TestAlarm(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var a sensirion.Alarm
-		if !a.Rang() {
-			t.Error("never set, and has not rung")
-		}
-		for range 2 {
-			a.Set(time.Minute)
-			time.Sleep(30 * time.Second)
-			a.Set(time.Minute)
-			time.Sleep(time.Minute - time.Nanosecond)
-			if a.Rang() {
-				t.Error("rang too early")
-			}
-			time.Sleep(time.Nanosecond)
-			for range 2 {
-				if !a.Rang() {
-					t.Error("has not rung")
-				}
-			}
-		}
-		a.Set(time.Second)
-		time.Sleep(time.Hour)
-		a.Set(time.Second) // nobody has looked
-		if a.Rang() {
-			t.Error("rang for the time before")
 		}
 	})
 }

@@ -48,12 +48,12 @@ const (
 // Dev is one part. It implements sensors.Sensor.
 type Dev struct {
 	port     sensirion.Port
-	begun    bool            // it has been told to, as far as is known
-	broken   bool            // the last transfers did not end well: a command may be under way
-	learned  bool            // it has had a baseline
-	speaking sensirion.Alarm // since the beginning
-	overdue  sensirion.Alarm // since the beginning
-	warming  *sensors.Error  // made once, so that warming up costs nothing
+	begun    bool           // it has been told to, as far as is known
+	broken   bool           // the last transfers did not end well: a command may be under way
+	learned  bool           // it has had a baseline
+	speaking kind.Alarm     // since the beginning
+	overdue  kind.Alarm     // since the beginning
+	warming  *sensors.Error // made once, so that warming up costs nothing
 	clean    *sensors.Error
 	words    [2]uint16
 	out      [2]sensors.Measurement

@@ -1,4 +1,4 @@
-package sensirion
+package kind
 
 import "time"
 
