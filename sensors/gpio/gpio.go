@@ -40,6 +40,7 @@ type Dev struct {
 	state bool   // as last reported
 	seq   uint32 // of the last edge
 	gap   bool   // edges are missing since the last look
+	told  uint32 // edges that a look has found missing, and whose numbers have not been passed yet
 	lost  atomic.Uint64
 }
 
@@ -143,11 +144,11 @@ func (d *Dev) edges(ctx context.Context, span time.Duration, edge func(kind.Even
 }
 
 func (d *Dev) edge(e kind.Event, emit func(sensors.Measurement)) {
-	if missing := e.Seq - d.seq - 1; missing != 0 {
-		d.lost.Add(uint64(missing))
+	if missing := e.Seq - d.seq - 1; missing > d.told {
+		d.lost.Add(uint64(missing - d.told))
 		d.gap = true
 	}
-	d.seq = e.Seq
+	d.seq, d.told = e.Seq, 0
 	if e.Rising != d.state { // otherwise the state has been reported already, at the start or by a look
 		d.state = e.Rising
 		d.report(emit, e.Mono)
@@ -172,6 +173,7 @@ func (d *Dev) look(ctx context.Context, edge func(kind.Event), emit func(sensors
 		case ctx.Err() == nil && !d.gap:
 			d.lost.Add(1)
 			d.gap = true
+			d.told++
 		}
 	}
 	if d.gap {

@@ -140,6 +140,11 @@ func (s *Suite) lines(t *testing.T) {
 		d.Drive(pin, false)
 		time.Sleep(100 * time.Millisecond)
 		expect(t, "beside another", w, value(1-high))
+		time.Sleep(2 * time.Second)
+		expect(t, "the hole that the level told of, when the numbers tell too", w)
+		if n := lost(t, w); n != 3 && !polled {
+			t.Errorf("three lost edges are counted as %d when their numbers have passed", n)
+		}
 		expect(t, "the other", side)
 		side.cancel()
 		if err := errors.Join(<-side.done, side.dev.Close()); err != nil {
