@@ -131,8 +131,8 @@ var seenByAgent = map[string]string{
 	"bus-missing": "", "bus-denied": "", "disk-full": "", "disk-read-only": "",
 	"device-expired": "tls", "device-future": "tls", "clock-ahead": "tls", // the endpoint says so
 	"alpn-block": "tls", "inspect": "tls", "inspect-trusted": "connack",
-	"client-id-taken": "tcp", "deny-publish": "tcp", // a session that is cut
-	"garbage": "connack", "huge": "connack", // in the moment of the login
+	"client-id-taken": "tcp",                        // a session that is cut
+	"garbage":         "connack", "huge": "connack", // in the moment of the login
 }
 
 // agentMeets runs the agent where a fault is until it met it, and wants one line about it in its log, with the stage. Configurations

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -44,6 +45,47 @@ func TestDoneFollowsThePuback(t *testing.T) {
 		}
 		got.none(t)
 	})
+}
+
+// TestHangUpUponAMessage: a broker whose policy denies the topic hangs up on what is published, and not before. That is not the same as
+// a connection that breaks.
+func TestHangUpUponAMessage(t *testing.T) {
+	for _, c := range []struct {
+		name               string
+		publishes, answers int
+		qos                byte
+		stage              route.Stage
+		text, hint         string
+	}{
+		{"nothing was said", 0, 0, 1, route.StageTCP, "the broker closed the connection: EOF", "the same client id"},
+		{"on the first message", 1, 0, 1, route.StageAck, "has acknowledged none of its messages", "iot:Publish"},
+		{"on one of several", 3, 0, 1, route.StageAck, "has acknowledged none of its messages", "iot:Publish"},
+		{"after an acknowledgement", 3, 1, 1, route.StageTCP, "the broker closed the connection: EOF", "the same client id"},
+		{"all acknowledged", 1, 1, 1, route.StageTCP, "the broker closed the connection: EOF", "the same client id"},
+		{"without acknowledgements", 1, 0, 0, route.StageTCP, "the broker closed the connection: EOF", "the same client id"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p, s := startPeer(t, Options{})
+				got := make(outcomes, 8)
+				for i := range c.publishes {
+					publish(t, s, fmt.Sprint(i), c.qos, got)
+				}
+				for i := range c.publishes {
+					if m := p.message(); i < c.answers {
+						p.send(publishertest.Puback(m.ID))
+					}
+				}
+				synctest.Wait()
+				p.end(s)
+				e, ok := errors.AsType[*route.Error](s.Err())
+				if !ok || e.Stage != c.stage || !errors.Is(e, ErrHungUp) || !errors.Is(e, io.EOF) || !strings.Contains(e.Error(), c.text) ||
+					!strings.Contains(e.Hint, c.hint) {
+					t.Errorf("%+v", s.Err())
+				}
+			})
+		})
+	}
 }
 
 func TestQoS0IsDoneWhenWritten(t *testing.T) {

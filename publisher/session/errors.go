@@ -92,6 +92,10 @@ func (s *Session) linkError(err error) error {
 		e.Hint = "the network or the broker is gone"
 	case errors.Is(err, ErrDisconnect):
 		e.Hint = "on purpose: at AWS somebody closed this client's connection"
+	case hungUp(err) && s.untaken(): // with a policy that denies the topic it is the same each time
+		e.Err = fmt.Errorf("%w after the login, and has acknowledged none of its messages: %w", ErrHungUp, err)
+		e.Hint = "brokers do that when the topic or the message is not allowed; at AWS: does the certificate's policy allow iot:Publish on " +
+			"the topic? `pinhole doctor` tells that from a connection that is cut"
 	case hungUp(err):
 		e.Stage = route.StageTCP
 		e.Err = fmt.Errorf("%w: %w", ErrHungUp, err)

@@ -197,6 +197,7 @@ func (s *Session) acked(id uint16) bool {
 		return false
 	}
 	delete(s.byID, id)
+	s.taken = true
 	head := s.flight.head == m
 	s.flight.remove(m)
 	if head {
@@ -226,6 +227,13 @@ func (s *Session) watch() {
 	} else {
 		s.ack.Stop()
 	}
+}
+
+// untaken reports whether messages are in flight of which the broker has acknowledged none, nor any before them.
+func (s *Session) untaken() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !s.taken && len(s.byID) > 0
 }
 
 // overdue runs when the oldest message's time is up. An acknowledgement may have come in the same moment.

@@ -31,6 +31,7 @@ type Session struct {
 	flight  list  // written or being written, not yet acknowledged, in the order of writing
 	byID    map[uint16]*message
 	open    int         // messages in the three lists
+	taken   bool        // the broker acknowledged a message
 	since   time.Time   // when the head of flight became the oldest unacknowledged one
 	ack     *time.Timer // runs while the head of flight is written
 	ping    *time.Timer // runs while a PINGREQ is unanswered
