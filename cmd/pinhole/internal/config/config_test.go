@@ -295,9 +295,35 @@ func TestPortTakenTwice(t *testing.T) {
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
-	want := "test.yaml:5:3: sensors[2].port: port /dev/serial0 is read by sensors[0] too; one sensor a part is enough"
+	want := "test.yaml:5:3: sensors[2].port: port /dev/serial0 is read by sensors[0] too; only one of them gets it, and the other fails"
 	if len(c.Warnings) != 1 || c.Warnings[0].String() != want {
 		t.Errorf("got %v\nwant [%s]", c.Warnings, want)
+	}
+}
+
+// TestTwoKindsAtOnePlace: one of them is not there, and its sensor would fail for ever; that is told beforehand.
+func TestTwoKindsAtOnePlace(t *testing.T) {
+	o := options()
+	for _, name := range []string{"adc", "thermocouple"} {
+		o.Kinds = append(o.Kinds, kind.Kind{Name: name, Keys: kind.SPIKeys(), Bus: kind.SPIBus, Check: kind.CheckSPI,
+			Yields: func(kind.Params) []sensors.Quantity { return []sensors.Quantity{sensors.Voltage} }})
+	}
+	const hint = "; only one of the two parts can be there, and the other sensor fails: correct a kind, or where it is"
+	for text, want := range map[string]string{
+		"- {name: a, kind: adc}\n- {name: b, kind: adc}\n- {name: c, kind: thermocouple, device: \"0.1\"}\n": "",
+		"- {name: a, kind: adc}\n- {name: b, kind: thermocouple}\n":                                          "test.yaml:4:3: sensors[1].device: SPI device 0.0 is read by sensors[0] too, as kind adc" + hint,
+	} {
+		c, problems := Parse("test.yaml", []byte("publisher: {broker: mqtt://localhost}\nsensors:\n"+text), o)
+		if len(problems) > 0 {
+			t.Fatal(problems)
+		}
+		got := ""
+		for _, w := range c.Warnings {
+			got += w.String()
+		}
+		if got != want {
+			t.Errorf("%s\n got %s\nwant %s", text, got, want)
+		}
 	}
 }
 

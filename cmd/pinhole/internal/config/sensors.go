@@ -165,7 +165,7 @@ func (p *parser) kindOf(o *object) *kind.Kind {
 // neighbours warns of sensors that read the same part, which is allowed and seldom meant, and refuses parts on a bus and behind its
 // multiplexer that have the same address: both answer, and what is read is neither's.
 func (p *parser) neighbours(all []Sensor, items []value) {
-	seen := make(map[string]string)
+	seen := make(map[string]int)
 	direct := make(map[string]string) // bus and address of parts and multiplexers that are not behind one
 	for i := range all {
 		s := &all[i]
@@ -181,17 +181,30 @@ func (p *parser) neighbours(all []Sensor, items []value) {
 				part = "line " + s.Params.String(k.Name)
 			case k.Name == "port" && s.Kind.Bus != nil && s.Kind.Bus(s.Params) == kind.UARTBus(s.Params):
 				part = "port " + s.Params.String(k.Name)
+			case k.Name == "device" && s.Kind.Bus != nil && s.Kind.Bus(s.Params) == kind.SPIBus(s.Params):
+				part = "SPI device " + s.Params.String(k.Name)
 			default:
 				continue
 			}
 			if !s.Params.Has(k.Name) {
 				continue
 			}
-			if first, taken := seen[part]; taken {
-				p.warnAt(join(items[i].path, k.Name), part+" is read by "+first+" too", "one sensor a part is enough")
+			first, taken := seen[part]
+			if !taken {
+				seen[part] = i
 				continue
 			}
-			seen[part] = items[i].path
+			message, hint := part+" is read by "+items[first].path+" too", "one sensor a part is enough"
+			switch other := all[first].Kind.Name; {
+			case k.Type == kind.Pin, k.Name == "port":
+				hint = "only one of them gets it, and the other fails"
+			case other != s.Kind.Name:
+				message += ", as kind " + other
+				hint = "only one of the two parts can be there, and the other sensor fails: correct a kind, or where it is"
+			case k.Name == "device":
+				continue // an ADC's inputs may be sensors of their own, as each has filters of its own
+			}
+			p.warnAt(join(items[i].path, k.Name), message, hint)
 		}
 	}
 	for i := range all {
