@@ -65,7 +65,8 @@ func New(o Options) *Board {
 
 // Attach puts the part that a configured sensor needs onto the board: the kind's chip at its bus and address, or its line.
 // Kinds that need no part, or one that is not simulated, change nothing; the latter then find nobody, as they should. p holds the
-// sensor's keys with defaults filled in. Two sensors may share a part, but not an address with different parts.
+// sensor's keys with defaults filled in. Two sensors may share a part. Of two parts at one place the first is there, and stays: the other
+// sensor finds a stranger, as on a real board.
 func (b *Board) Attach(kindName string, p kind.Params) error {
 	switch kindName {
 	case "gpio":
@@ -75,50 +76,48 @@ func (b *Board) Attach(kindName string, p kind.Params) error {
 	case "pulse", "frequency":
 		return b.attachMeter(kindName, p)
 	case "register":
-		return b.attachDescribed(p)
+		b.attachDescribed(p)
+		return nil
 	case "onewire", "dht", "iio":
 		return b.attachFiles(kindName, p)
 	}
 	for _, c := range all() {
 		if c.kind == kindName {
-			return b.attachChip(c, p)
+			b.attachChip(c, p)
+			return nil
 		}
 	}
 	if device := p.String("device"); NewSPIChip(kindName, Env{Params: p}) != nil {
-		return b.attachSPI(kindName, device, p)
+		b.attachSPI(kindName, device, p)
 	}
 	if name := p.String("port"); NewTalker(kindName, Env{Params: p}) != nil {
-		return b.attachTalker(kindName, name, p)
+		b.attachTalker(kindName, name, p)
 	}
 	return nil
 }
 
-func (b *Board) attachChip(c chip, p kind.Params) error {
+func (b *Board) attachChip(c chip, p kind.Params) {
 	site, _ := SiteOf(c.kind, p)
 	addr, place := site.Address, site.place()
 	bus := b.bus(site.Bus)
 	env := Env{World: &b.world, Place: place, Variant: variant(place), Address: addr, Params: p}
 	if there := bus.at(addr); there != nil {
-		if there.kind != c.kind {
-			return fmt.Errorf("simulated board: %s at %s: a %s is there already", c.kind, place, there.kind)
-		}
 		old, several := there.chip.(*described)
-		if !several {
-			return nil
+		if there.kind != c.kind || !several {
+			return
 		}
 		more := c.make(env).(*described)
 		if more.chip.Name != old.chip.Name {
-			return fmt.Errorf("simulated board: %s at %s: a %s is there already", more.chip.Name, place, old.chip.Name)
+			return
 		}
 		made := old.join(env, more)
 		made.Power(b.start.Add(-bootedBefore))
 		bus.plug(addr, &socket{kind: c.kind, chip: made, env: env})
-		return nil
+		return
 	}
 	made := c.make(env)
 	made.Power(b.start.Add(-bootedBefore)) // it has been on since the board was
 	bus.plug(addr, &socket{kind: c.kind, chip: made, env: env})
-	return nil
 }
 
 // Plug puts a chip of any make onto a bus and switches it on. What was at the address is gone.

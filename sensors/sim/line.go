@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"sync"
@@ -132,10 +133,25 @@ func (b *Board) onLine(name string, f func(*line)) {
 	}
 }
 
+// onChip refuses lines beyond the chip's last.
+func onChip(name string) error {
+	label, offset, err := kind.ParsePin(name)
+	if err == nil && offset >= lines {
+		err = fmt.Errorf("%s has lines 0 to %d, not %d", cmp.Or(label, header), lines-1, offset)
+	}
+	if err != nil {
+		return &sensors.Error{Class: sensors.Absent, Op: "find line", Err: err}
+	}
+	return nil
+}
+
 // Line requests a line.
 func (b *Board) Line(name string, o kind.LineOptions) (kind.Line, error) {
 	pin, err := b.pin(name)
 	if err != nil {
+		return nil, err
+	}
+	if err := onChip(name); err != nil {
 		return nil, err
 	}
 	pin.mu.Lock()

@@ -31,6 +31,9 @@ func (b *Board) Output(name string, o kind.OutputOptions) (kind.Output, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := onChip(name); err != nil {
+		return nil, err
+	}
 	pin.mu.Lock()
 	defer pin.mu.Unlock()
 	if err := pin.held(name); err != nil {

@@ -251,8 +251,9 @@ func TestAttach(t *testing.T) {
 			t.Errorf("%s: %v", kindName, err)
 		}
 	}
-	if err := b.Attach("bmp280", params(0x76)); err == nil {
-		t.Error("two parts at one address")
+	// Another kind where a part is already finds that part, and is not refused.
+	if err := b.Attach("bmp280", params(0x76)); err != nil || b.bus("1").at(0x76).kind != "bme280" {
+		t.Errorf("two parts at one address: %v, and a %s is there", err, b.bus("1").at(0x76).kind)
 	}
 	if err := b.Attach("gpio", kind.Params{"pin": "17"}); err == nil {
 		t.Error("a pin that is none")

@@ -135,8 +135,11 @@ func (b *Board) attach(key string, s config.Sensor) error {
 	if b.attached[key] {
 		return nil
 	}
+	if err := b.sim.Attach(s.Kind.Name, s.Params); err != nil {
+		return err
+	}
 	b.attached[key] = true
-	return b.sim.Attach(s.Kind.Name, s.Params)
+	return nil
 }
 
 // fingerprint is the same for two sensors that are configured alike in everything.

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"pinhole/cmd/pinhole/internal/config"
+	"pinhole/sensors"
 	"pinhole/sensors/all"
 )
 
@@ -38,5 +39,31 @@ sensors:
 	}
 	if on := left.(interface{ Connected() byte }).Connected(); on != 0 {
 		t.Errorf("channels 0b%b of the other multiplexer are still connected", on)
+	}
+}
+
+// TestWrongPlaces has sensors whose parts cannot be where the configuration says. The simulated board takes that as a real one does:
+// the sensors fail, each by itself, and nothing is refused, neither at the start nor when the same comes again.
+func TestWrongPlaces(t *testing.T) {
+	w := follow(t, `sensors:
+  - {name: air, kind: bme280, every: 1s}
+  - {name: bmp, kind: bmp280, address: 0x76, every: 1s}
+  - {name: boiler, kind: max31865, wires: 3, every: 1s}
+  - {name: adc, kind: mcp3008, every: 1s}
+  - {name: gas, kind: mhz19, warmup: 0s, every: 1s}
+  - {name: dust, kind: pms5003, warmup: 0s, every: 1s}
+  - {name: door, kind: gpio, pin: GPIO54}
+  - {name: tank, kind: hcsr04, trigger: GPIO99, echo: GPIO24}
+`, 10*time.Second)
+	for sensor, class := range map[string]sensors.Class{
+		"air": "", "bmp": sensors.Wrong, "boiler": "", "adc": sensors.Busy, "dust": sensors.Busy, "gas": "", "door": sensors.Absent, "tank": sensors.Absent,
+	} {
+		good := false
+		for _, r := range w.readings {
+			good = good || r.Sensor == sensor && r.Err == ""
+		}
+		if good != (class == "") || class != "" && !w.classes[sensor][class] {
+			t.Errorf("%s: values %v, classes %v, want %q", sensor, good, w.classes[sensor], class)
+		}
 	}
 }
