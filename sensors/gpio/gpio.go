@@ -4,7 +4,7 @@
 // reading tells when the door opened, not when somebody came to look. The package promises that the present state is reported at
 // the start and every change after it, none twice. Edges that were lost after all show as a gap in the kernel's numbers, or as a
 // level that no edge announced; then an error of class io stands in the series where the history has a hole, followed by the
-// state as it is, and Lost counts.
+// state as it is, and Lost counts. Two edges that the kernel took for one, as its interrupt thread came late, leave neither.
 //
 // A line of a chip without interrupts is looked at instead (key poll): then a change is seen at the next look, and one that is over by
 // then is not.

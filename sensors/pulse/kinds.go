@@ -76,7 +76,7 @@ func pulseKind() kind.Kind {
 				{"other end, or S0-", "GND (pin 30)"},
 				{"Hall sensor, open collector", "its supply to 5V (pin 2), its output to GPIO5, which is pulled up to 3.3 V"},
 			},
-			Range: "up to 1000 pulses a second on every Pi without loss; rates of 0 where nothing came for a whole window",
+			Range: "up to 1000 pulses a second; rates of 0 where nothing came for a whole window",
 			Notes: []string{
 				"Set debounce for contacts, which bounce for milliseconds and are counted several times without. The kernel's debouncing " +
 					"ticks in steps of 1 to 10 ms, so leave it away for pulses faster than 50 Hz.",
@@ -84,7 +84,11 @@ func pulseKind() kind.Kind {
 					"(folder state/pulse below publisher.queue.dir), so a sensor may be renamed; after a change of scale it goes on from where it was.",
 				"Pulses that come while the agent does not run are not counted. Compare with the meter now and then, and set initial to what it shows.",
 				"If the file of the total is damaged, the total is an error until initial is set to another value; the rate goes on.",
-				"The kernel keeps 1024 edges. What it has to drop shows in the edges' numbers: it is counted, and an error of class io says where it was.",
+				"The kernel keeps 1024 edges, a second of them at 1 kHz. What it has to drop after that shows in the edges' numbers: it is counted, " +
+					"and an error of class io says where it was.",
+				"Not every loss shows. The kernel numbers an edge in a thread of the line's own; edges that come before that thread has run are one " +
+					"edge to it, without a gap in the numbers. It happens where lines with fast signals, or other threads of its priority " +
+					"(real time, 50), keep a processor busy for longer than a pulse: keep bouncing or floating lines off a board that bills.",
 				"The rate is the mean over the window, to the accuracy of the kernel's time stamps where the signal was there all the time, else to one pulse a window.",
 				"With report: rate nothing is kept and nothing is written: right for wind.",
 				"An S0 output is polarised and bears 27 V and 27 mA at most; the inner pull-up gives 0.07 mA, which some outputs do not switch " +
@@ -182,7 +186,8 @@ func frequencyKind() kind.Kind {
 			Notes: []string{
 				"The frequency is the mean over every, by the kernel's time stamps. 0 means that not one edge came; for a slow signal make every long " +
 					"enough for several.",
-				"Where the kernel had to drop edges (more than 1024 waited) the interval has an error of class io in place of a value.",
+				"Where the kernel had to drop edges (more than 1024 waited) the interval has an error of class io in place of a value. Edges that it " +
+					"merged, as their interrupts came before it got to them, are missing without a trace: kind pulse says when that happens.",
 				"A fan's tachometer is an open collector: it may be pulled up to 3.3 V and never to the fan's 12 V.",
 				"Turns a minute, or a flow: filters: [calibrate: {scale: 60}]. For a total use kind pulse.",
 			},

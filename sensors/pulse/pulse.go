@@ -1,12 +1,14 @@
 // Package pulse counts the pulses of a line: water, gas and electricity meters, rain gauges, anemometers; and it tells the frequency of
 // those that have no total, fans and flow sensors.
 //
-// The kernel numbers and times every edge and keeps 1024 of them, so nothing is lost while the agent is busy: a second's worth at
-// 1 kHz. The package promises that a pulse is counted once; that a total is on disk before it is reported, so that no later one is
-// less, whatever is cut in between; that edges which the kernel had to drop, as their numbers tell, are counted, and that an error of
-// class io says where that was; and that a rate of 0 means that nothing came for a whole window.
+// The kernel numbers and times edges and keeps 1024 of them, so nothing is lost while the agent is busy: a second's worth at 1 kHz.
+// The package promises that a pulse is counted once; that a total is on disk before it is reported, so that no later one is less,
+// whatever is cut in between; that edges which the kernel had to drop, as their numbers tell, are counted, and that an error of class
+// io says where that was; and that a rate of 0 means that nothing came for a whole window.
 //
-// It leaves to others: what comes while nobody runs it, and bounces longer than the kernel was told to ignore.
+// It leaves to others: what comes while nobody runs it, bounces longer than the kernel was told to ignore, and edges that the kernel
+// itself never told apart. Their numbers are given by a thread of the line's interrupt, which runs once for all interrupts that came
+// before its turn: where it has to wait, behind a busy line of the same priority for example, edges are merged and leave no gap.
 package pulse
 
 import (
