@@ -66,25 +66,43 @@ func Via(b Broker, t TLSOptions, o ProxyOptions) (*Route, error) {
 	return InOrder(t.Log, ways...), nil
 }
 
-// fromEnv applies the environment's rules. A value that package httpproxy cannot parse means the direct way there, silently; here
-// it is a warning.
+// misread is what is wrong with a value that package httpproxy cannot parse, which means the direct way there, silently.
+const (
+	misread     = "HTTPS_PROXY in the environment is not an address, so the way out is direct"
+	misreadHint = "write http://HOST:PORT; a special character in user or password is written as % and two hex digits"
+)
+
+// Misread returns an *Error if the environment names a proxy that cannot be read and is not used for that reason, nil otherwise. It never
+// holds a password.
+func (o ProxyOptions) Misread() error {
+	if len(o.List) > 0 || o.Env == nil || o.Env.HTTPSProxy == "" {
+		return nil
+	}
+	if ask(&httpproxy.Config{HTTPSProxy: o.Env.HTTPSProxy}, "broker.invalid:443") != nil {
+		return nil
+	}
+	return &Error{Stage: StageProxy, Op: "look for a proxy", Err: errors.New(misread), Hint: misreadHint}
+}
+
+// ask returns the proxy for a host, nil if there is none.
+func ask(c *httpproxy.Config, host string) *url.URL {
+	u, err := c.ProxyFunc()(&url.URL{Scheme: "https", Host: host})
+	if err != nil {
+		return nil // cannot be with https
+	}
+	return u
+}
+
+// fromEnv applies the environment's rules, and warns of a value that cannot be read.
 func fromEnv(b Broker, log *slog.Logger, env *httpproxy.Config) []Proxy {
 	if env == nil || env.HTTPSProxy == "" {
 		return nil
 	}
-	ask := func(c *httpproxy.Config, host string) *url.URL {
-		u, err := c.ProxyFunc()(&url.URL{Scheme: "https", Host: host})
-		if err != nil {
-			return nil // cannot be with https
-		}
-		return u
-	}
 	if u := ask(env, b.Addr()); u != nil {
 		return []Proxy{{URL: u}}
 	}
-	if log != nil && ask(&httpproxy.Config{HTTPSProxy: env.HTTPSProxy}, "broker.invalid:443") == nil {
-		log.Warn("proxy: HTTPS_PROXY in the environment is not an address, so the way out is direct",
-			"hint", "write http://HOST:PORT; a special character in user or password is written as % and two hex digits")
+	if log != nil && (ProxyOptions{Env: env}).Misread() != nil {
+		log.Warn("proxy: "+misread, "hint", misreadHint)
 	}
 	return nil
 }

@@ -63,6 +63,9 @@ func TestTheEnvironmentsRules(t *testing.T) {
 			if strings.Contains(out.String(), "HTTPS_PROXY") != c.warn {
 				t.Errorf("log: %q", out.String())
 			}
+			if err := (ProxyOptions{Env: c.env}).Misread(); (err != nil) != c.warn || err != nil && strings.Contains(err.Error(), "c4n") {
+				t.Errorf("misread: %v", err)
+			}
 		})
 	}
 }

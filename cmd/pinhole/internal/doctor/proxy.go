@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"pinhole/cmd/pinhole/internal/agent"
@@ -28,6 +29,21 @@ func (d *doctor) openTunnel() error {
 	return nil
 }
 
+// meant is a check of the direct way. If that fails where the environment names a proxy that cannot be read, the proxy is to blame first: it
+// was meant to be the way.
+func (d *doctor) meant(check func(context.Context) []Check) func(context.Context) []Check {
+	return func(ctx context.Context) []Check {
+		lines := check(ctx)
+		err := agent.Proxies(d.c).Misread()
+		if err == nil || d.failed[route.StageProxy] || !slices.ContainsFunc(lines, func(c Check) bool { return c.Verdict == Fail }) {
+			return lines
+		}
+		c := fail(err.Error(), you, advice(err))
+		c.Stage = route.StageProxy
+		return append([]Check{c}, lines...)
+	}
+}
+
 // forbids reports whether a proxy's answer means that it does not allow the destination.
 func forbids(status int) bool {
 	return status == http.StatusForbidden || status == http.StatusUnauthorized || status == http.StatusUnavailableForLegalReasons
@@ -39,6 +55,12 @@ func (d *doctor) checkProxy(ctx context.Context) []Check {
 		return []Check{fail(err.Error(), you, advice(err))}
 	}
 	if d.proxy == "" {
+		if d.failed[route.StageProxy] {
+			return nil // it was said with the direct way's failure
+		}
+		if err := agent.Proxies(d.c).Misread(); err != nil {
+			return []Check{warn(err.Error(), you, advice(err))}
+		}
 		why := "none is used: publisher.proxy is none"
 		if d.p.Proxy.Env {
 			why = "none is used: the environment names none for this broker"

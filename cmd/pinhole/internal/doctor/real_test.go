@@ -125,3 +125,35 @@ func TestEnvironmentProxy(t *testing.T) {
 		t.Error(text)
 	}
 }
+
+// TestEnvironmentProxyThatCannotBeRead: the agent goes the direct way then. If that is closed, the address is to blame, not the way that was
+// not meant to be gone.
+func TestEnvironmentProxyThatCannotBeRead(t *testing.T) {
+	t.Setenv("HTTPS_PROXY", "http://user:"+canary+"%zz@proxy.test:3128")
+	t.Setenv("https_proxy", "")
+	for name, c := range map[string]struct {
+		stage   func(b *bench)
+		culprit route.Stage
+	}{
+		"direct works":   {func(*bench) {}, ""},
+		"no such name":   {func(b *bench) { delete(b.names, awsHost) }, route.StageProxy},
+		"port is closed": {func(b *bench) { b.ports["443"] = "" }, route.StageProxy},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, awsHost)
+			b.yaml["proxy"] = "env"
+			c.stage(b)
+			r := b.run()
+			sound(t, r)
+			text, said := show(r), 0
+			for _, line := range r.Checks {
+				if line.Stage == route.StageProxy && strings.Contains(line.Evidence, "HTTPS_PROXY in the environment is not an address") {
+					said++
+				}
+			}
+			if r.Culprit != c.culprit || said != 1 || strings.Contains(text, canary) || strings.Contains(r.Report, "tcp, proxy") {
+				t.Error(text)
+			}
+		})
+	}
+}

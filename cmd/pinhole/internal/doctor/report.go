@@ -29,6 +29,9 @@ func (d *doctor) report(culprit *Check) string {
 	}
 	var passed []string
 	for _, c := range d.checks {
+		if c.Stage == route.StageProxy && d.proxy == "" { // one that is not used does not work either
+			continue
+		}
 		if isNetwork(c.Stage) && (c.Verdict == OK || c.Verdict == Warn) && c.Stage != route.StageClock && !slices.Contains(passed, string(c.Stage)) {
 			passed = append(passed, string(c.Stage))
 		}
