@@ -153,7 +153,18 @@ func (d *doctor) twice(ctx context.Context, message []byte, first error, no Chec
 		d.hangUp()
 		d.login.s, took = s, 0
 	}
-	if lived, err := d.stands(ctx, s); err != nil {
+	lived, err := d.stands(ctx, s)
+	if err != nil && took > 0 { // perhaps because of what it took: look at one on which nothing is said
+		if s, again := d.again(ctx, d.login.id); again == nil {
+			d.hangUp()
+			d.login.s = s
+			if lived, err = d.stands(ctx, s); err == nil {
+				return fail("the broker acknowledges a message on "+d.p.Topic+" and then ends the session; without one it stays", d.operator(),
+					"see the broker's log: does it limit how much a client may publish?")
+			}
+		}
+	}
+	if err != nil {
 		return d.cutOff(ctx, "the session is cut whether something is published or not, the last one after "+brief(lived))
 	}
 	if took == 0 {

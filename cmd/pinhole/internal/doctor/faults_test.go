@@ -182,6 +182,7 @@ var faults = []struct {
 	{name: "policy denies publish", stage: func(b *bench) { b.fault("deny-publish") }, culprit: "ack",
 		note: "arn:aws:iot:eu-west-1:ACCOUNT:topic/pinhole/pi-7/readings"},
 	{name: "mute acks", stage: func(b *bench) { b.fault("mute-ack") }, culprit: "ack", note: "no PUBACK in time"},
+	{name: "cut after each message", stage: func(b *bench) { b.fault("cut-after=1") }, culprit: "ack", note: "and then ends the session"},
 	{name: "one cut", stage: func(b *bench) { b.fault("deny-publish*4") /* TCP alone, TLS alone twice, the login */ }, note: "at the second try"},
 
 	// The board.
