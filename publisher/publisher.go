@@ -56,7 +56,7 @@ type Publisher struct {
 	wake chan struct{}
 
 	suspect suspect
-	said    map[string]bool // failures of this outage that were logged aloud
+	said    map[string]bool // what of this outage was logged aloud
 	spoke   time.Time       // when one of them last was
 	drained chan struct{}
 
@@ -217,9 +217,10 @@ func (p *Publisher) connected(link Link, failures int) {
 		attrs = append(d.Attrs(), attrs...)
 	}
 	level := slog.LevelInfo
-	if failures > fewFailures {
+	if failures > fewFailures && p.said["connected"] {
 		level = slog.LevelDebug // one that flaps: the line about what ends it is enough
 	}
+	p.said["connected"] = true
 	p.o.Log.Log(context.Background(), level, "connected", attrs...)
 }
 

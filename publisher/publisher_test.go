@@ -615,6 +615,33 @@ func TestOutageIsLoggedSparingly(t *testing.T) {
 	}
 }
 
+// TestTheEndOfAnOutageIsLogged: whatever the outage took, its end is the last that the log says.
+func TestTheEndOfAnOutageIsLogged(t *testing.T) {
+	for _, lasts := range []time.Duration{2 * time.Second, time.Minute, 24 * time.Hour} {
+		synctest.Test(t, func(t *testing.T) {
+			var text strings.Builder
+			o := options(t)
+			o.Log = slog.New(slog.NewTextHandler(&text, nil))
+			begin := time.Now()
+			d := start(t, &broker{fails: func(int) error {
+				if time.Since(begin) > lasts {
+					return nil
+				}
+				return errNoRoute
+			}}, o)
+			d.add(1)
+			time.Sleep(lasts + 5*time.Minute)
+			d.stop()
+			d.wg.Wait()
+			d.q.Close(context.Background())
+			lines := strings.Split(strings.TrimSpace(text.String()), "\n")
+			if !strings.Contains(lines[len(lines)-1], "msg=connected") || strings.Count(text.String(), "msg=connected") != 1 {
+				t.Errorf("an outage of %v: %d lines, the last %s", lasts, len(lines), lines[len(lines)-1])
+			}
+		})
+	}
+}
+
 func TestFirstRetryIsSpread(t *testing.T) {
 	r := Reconnect{Min: time.Second, Max: 2 * time.Minute, Spread: time.Hour}
 	var most time.Duration
