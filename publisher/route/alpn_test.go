@@ -2,7 +2,9 @@ package route
 
 import (
 	"crypto/tls"
+	"errors"
 	"slices"
+	"strings"
 	"testing"
 
 	"pinhole/publisher/aws"
@@ -30,6 +32,20 @@ func TestProtocolsOffered(t *testing.T) {
 		layer, _ := client(t, "", c.broker, c.opt)
 		if got := layer.Protocols(); !slices.Equal(got, c.want) {
 			t.Errorf("%s %+v: %q, want %q", c.broker, c.opt.ALPN, got, c.want)
+		}
+	}
+}
+
+// TestALPNRefused: what helps depends on whether a name was offered.
+func TestALPNRefused(t *testing.T) {
+	for want, offer := range map[string]ALPN{
+		"elsewhere set publisher.tls.alpn to none": {Names: []string{"mqtt"}},
+		"set publisher.tls.alpn to its name":       {None: true},
+	} {
+		layer, _ := client(t, "", "broker.example", TLSOptions{ALPN: offer})
+		e := layer.classify(errors.New("remote error: tls: no application protocol"), "192.0.2.1:443", "broker.example", false)
+		if e.Stage != StageALPN || !strings.Contains(e.Hint, want) {
+			t.Errorf("%+v: %+v", offer, e)
 		}
 	}
 }

@@ -21,6 +21,9 @@ import (
 func (t *TLS) classify(err error, addr, host string, silent bool) *Error {
 	e := &Error{Stage: StageTLS, Op: "tls handshake with " + addr, Err: err}
 	if known := alert(err, e.Op); known != nil {
+		if known.Stage == StageALPN && len(t.Protocols()) == 0 {
+			known.Hint = "the server demands an ALPN name, and none is offered; set publisher.tls.alpn to its name, at AWS [x-amzn-mqtt-ca]"
+		}
 		return known
 	}
 	if record, ok := errors.AsType[tls.RecordHeaderError](err); ok {

@@ -20,6 +20,8 @@ func (d *doctor) checkALPN(context.Context) []Check {
 	}
 	offered := strings.Join(d.offered(), ", ")
 	switch s, err := route.StageOf(d.login.err), d.login.err; {
+	case s == route.StageALPN && strings.Contains(err.Error(), "no application protocol") && offered == "":
+		return []Check{fail("the server refuses a session without ALPN", you, advice(err))}
 	case s == route.StageALPN && strings.Contains(err.Error(), "no application protocol"):
 		return []Check{fail("the server refuses ALPN "+offered, you, advice(err))}
 	case s == route.StageALPN:
