@@ -101,6 +101,7 @@ func TestServeSaysWhatToTry(t *testing.T) {
 		"proxy-login":        {"note: it takes the user lab with the password right"},
 		"inspect-aws":        {"next: SSL_CERT_FILE="},
 		"cut-after=3":        {"next: pinhole run -c "},
+		"http-status=429":    {"/pinhole-https.yaml\n"},
 	} {
 		var stdout, stderr bytes.Buffer
 		args := []string{"serve", "--listen", "127.0.0.1:0", "--dir", t.TempDir(), "--for", "10ms", "--fault", fault}

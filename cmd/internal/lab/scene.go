@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -281,7 +282,11 @@ func (l *Lab) stage() error {
 
 // Try is a command line that runs a command of the agent's, such as doctor, where the faults can be seen.
 func (l *Lab) Try(command string) string {
-	return fmt.Sprintf(l.scene.around, "pinhole "+command+" -c "+l.Config())
+	file := l.Config()
+	if slices.ContainsFunc(l.opts.Faults, func(f Fault) bool { return f.Name == "http-status" }) {
+		file = l.file(configHTTPS) // the others do not post
+	}
+	return fmt.Sprintf(l.scene.around, "pinhole "+command+" -c "+file)
 }
 
 // Outlook is what `pinhole doctor` finds while a fault lasts.
