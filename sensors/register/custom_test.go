@@ -472,9 +472,12 @@ func TestInputs(t *testing.T) {
 				}
 			}
 		}
-		own := define(t, plain("", once, ""))
-		if err := board.Attach(register.Kind, own); err == nil {
-			t.Error("two different parts at one address")
+		// Another part at the address is not there: the one that is goes on.
+		if err := board.Attach(register.Kind, define(t, plain("", once, ""))); err != nil {
+			t.Error(err)
+		}
+		if list, err := devs[0].Sense(t.Context()); err != nil || list[0].Value != 1.25 {
+			t.Errorf("beside another part: %v, %v", list, err)
 		}
 	})
 }
