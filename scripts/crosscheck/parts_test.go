@@ -272,6 +272,8 @@ func parts() map[string]part {
 				return values{sensors.Voltage: float64(d.Voltage()) / 1e6, sensors.Current: float64(d.Current()) / 1e6,
 					sensors.Power: float64(d.Power()) / 1e6}, nil
 			},
+			wrong: map[sensors.Quantity]mistake{sensors.Power: {"it leaves power without the sign that current has",
+				func(right float64, _ state) (float64, bool) { return -right, right < 0 }}},
 		},
 		"ina3221": {
 			truth:  map[sensors.Quantity][2]float64{sensors.Voltage: {0, 26}, sensors.Current: {-1.6, 1.6}},

@@ -404,6 +404,8 @@ func TestCheck(t *testing.T) {
 		{define(t, "chip: x\nmeasure: [{reads: [{bytes: 1, fields: [{quantity: contact, bits: 1, scale: 2}]}]}]"),
 			[]string{"definition.measure[0].reads[0].fields[0]: yields 0 and 2, not 0 and 1"}},
 		{define(t, "chip: x\nmeasure: [{reads: [{bytes: 1, fields: [{quantity: contact, bits: 1, scale: -1, offset: 1}]}]}]"), nil},
+		{define(t, "chip: x\nmeasure: [{reads: [{bytes: 2, fields: [{quantity: power, min: 0, max: 9, sign_from: current}]}]}]"),
+			[]string{"definition.measure[0].reads[0].fields[0].sign_from: no field before this one is current"}},
 		{kind.Params{"definition_file": file("good.yaml", good), "address": int64(0x48)}, nil},
 		{kind.Params{"definition_file": file("bad.yaml", plain("init: [{delay: 5}, {writ: 1}]", once, "")), "address": int64(0x48)}, []string{
 			"definition_file: bad.yaml:2:16: init[0].delay: must be a duration with its unit: 15ms, 2s",

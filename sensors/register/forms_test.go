@@ -83,3 +83,43 @@ part: {converts: 1ms, other: {register: 0x01, bytes: 2, mask: 0x0010, equals: 0x
 		t.Errorf("yields %v", list)
 	}
 }
+
+// TestSign: the INA219's power register is a magnitude, computed by the part from its current register (reported for the INA219 and the
+// INA226 by their users: power stays positive while current is negative). With the current at the end of its scale, 3.2 A here, power
+// is that of 3.2 A however much flows, so it is no value either.
+func TestSign(t *testing.T) {
+	current := ""
+	registers := map[byte]string{0: "\x3E\xE8", 2: "\x5D\xC2", 3: "\x0C\xCC"} // 12 V
+	part := scripted(func(w, r []byte) bool {
+		if registers[4] = current; len(w) == 3 && (w[0] == 5 || w[0] == 0 && w[1] != 0x80) {
+			registers[w[0]] = string(w[1:])
+		}
+		copy(r, registers[w[0]])
+		return true
+	})
+	k := find(t, "ina219")
+	synctest.Test(t, func(t *testing.T) {
+		board := sim.New(sim.Options{})
+		board.Plug("1", 0x40, "scripted", part)
+		dev, err := k.Open(t.Context(), board, kind.WithDefaults(k.Keys, nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, tt := range []struct {
+			current string
+			power   float64
+			err     sensors.Class
+		}{
+			{"\x15\x55", 6.3989, ""}, {"\xEA\xAB", -6.3989, ""}, {"\x00\x00", 6.3989, ""}, {"\x7F\xFF", 0, sensors.Range}, {"\x80\x00", 0, sensors.Range},
+		} {
+			current = tt.current
+			list, err := dev.(sensors.Sensor).Sense(t.Context())
+			if err != nil || len(list) != 3 {
+				t.Fatalf("% x: %v, %v", tt.current, list, err)
+			}
+			if p := list[2]; p.Quantity != sensors.Power || p.Value != tt.power || p.Err != tt.err {
+				t.Errorf("current % x: %+v, want power %v, error %q", tt.current, p, tt.power, tt.err)
+			}
+		}
+	})
+}

@@ -8,6 +8,7 @@ import (
 
 	"pinhole/sensors"
 	"pinhole/sensors/kind"
+	"pinhole/sensors/register/chips"
 )
 
 const (
@@ -346,6 +347,9 @@ func (d *Dev) convert() ([]sensors.Measurement, error) {
 				f := &o.read.Fields[n]
 				m := sensors.Measurement{Quantity: f.Quantity, Channel: f.Channel}
 				v, bad := convert(f, o.raws[n])
+				if bad == nil && f.SignFrom != "" {
+					v, bad = d.signed(f, o.raws[n], v)
+				}
 				if bad == nil {
 					m.Value = v
 					good++
@@ -364,6 +368,19 @@ func (d *Dev) convert() ([]sensors.Measurement, error) {
 		return nil, first
 	}
 	return d.out, nil
+}
+
+// signed gives a magnitude the sign of what the part has computed it from. If that is no value, neither is this.
+func (d *Dev) signed(f *chips.Field, raw uint64, v float64) (float64, *fault) {
+	for i := range d.out {
+		if from := &d.out[i]; from.Quantity == f.SignFrom && from.Channel == "" && from.Err == "" {
+			if from.Value < 0 {
+				v = 0 - v
+			}
+			return v, nil
+		}
+	}
+	return 0, &fault{f: f, raw: raw, why: "is computed by the part from its " + string(f.SignFrom) + ", which is no value"}
 }
 
 // Close leaves the part idle.

@@ -34,7 +34,7 @@ func temperatures(low, high float64) (list []sim.Still) {
 func electric(volts, amperes float64) (list []sim.Still) {
 	for _, x := range [][2]float64{{0.37, 0.31}, {0.9, -0.42}, {0.99, 0.99}, {0.01, 0}, {0.5, 0.003}} {
 		u, i := volts*x[0], amperes*x[1]
-		list = append(list, sim.Still{sensors.Voltage: u, sensors.Current: i, sensors.Power: u * max(i, -i)})
+		list = append(list, sim.Still{sensors.Voltage: u, sensors.Current: i, sensors.Power: u * i})
 	}
 	return list
 }

@@ -35,7 +35,11 @@ func (d *described) measure(m *describedRound, at time.Time) {
 					putBit(data, w.Bit+n, w.Equals>>(w.Bits-1-n)&1)
 				}
 			}
-			d.encode(data, f, d.truth(f.Quantity, a.names[k], at))
+			truth := d.truth(f.Quantity, a.names[k], at)
+			if f.SignFrom != "" {
+				truth = math.Abs(truth) // such a register has no bit for the sign
+			}
+			d.encode(data, f, truth)
 		}
 		d.seal(a)
 	}

@@ -135,7 +135,8 @@ type Field struct {
 	Polynomial             []float64 // nil: none
 	Min, Max               float64
 	Invalid, Suspect       []uint64
-	Decimals               int // -1: as it comes
+	Decimals               int              // -1: as it comes
+	SignFrom               sensors.Quantity // of a field before, without a channel: the raw value is a magnitude; "": it is not
 }
 
 // When is bits of an answer that tell which form it has.

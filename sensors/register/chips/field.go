@@ -15,7 +15,7 @@ func (b *builder) field(at string, p kind.Params, bytes int) Field {
 		Quantity: sensors.Quantity(p.String("quantity")), Channel: p.String("channel"), Bits: int(or(p, "bits", 16)),
 		Type: p.String("type"), Order: p.String("order"), Scale: b.formula(at, p, "scale", 1), Divisor: b.formula(at, p, "divisor", 1),
 		Offset: b.formula(at, p, "offset", 0), Min: b.formula(at, p, "min", 0), Max: b.formula(at, p, "max", 1),
-		Decimals: int(or(p, "decimals", -1)),
+		Decimals: int(or(p, "decimals", -1)), SignFrom: sensors.Quantity(p.String("sign_from")),
 	}
 	if f.Type == "" {
 		f.Type = Unsigned
@@ -137,6 +137,9 @@ func (b *builder) check(c *Chip) {
 			for n, f := range read.Fields {
 				if f.Other {
 					continue
+				}
+				if f.SignFrom != "" && seen[string(f.SignFrom)+"."] == "" {
+					b.bad(fmt.Sprintf("%s.fields[%d].sign_from", at, n), fmt.Sprintf("no field before this one is %s", f.SignFrom), "read that one first")
 				}
 				name := string(f.Quantity) + "." + f.Channel
 				if first := seen[name]; first != "" {

@@ -177,6 +177,8 @@ func fieldKeys() []kind.Key {
 		{Name: "suspect", Type: kind.List, Max: new(8.0), Elem: &kind.Key{Type: kind.Int, Min: new(0.0), Help: "a raw value"},
 			Help: "raw values that the part shows after power-on too: believed when a second measurement, at once, says the same"},
 		{Name: "decimals", Type: kind.Int, Min: new(0.0), Max: new(9.0), Help: "round to that many; left out: not at all"},
+		{Name: "sign_from", Type: kind.String, Enum: names,
+			Help: "the quantity, of a field before, from which the part computes this one without its sign: this one is negative where that one is, and fails where that one fails"},
 	}
 }
 
