@@ -79,7 +79,8 @@ func TestVectors(t *testing.T) {
 		{"mpu6050", nil, 2, "\x00\x00\x00\x00\x7F\xFF\x00\x00\x00\x00\x00\x00\x00\x00", bad}, {"mpu6050", nil, 6, "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x80\x00", bad},
 		// INA219, the worked example: shunt 20 mV (0x07D0), bus 0x5D98, current 0x2710, power 0x1766.
 		{"ina219", ina219, 0, "\x5D\x98", 11.98}, {"ina219", ina219, 0, "\x5D\x9A", 11.98}, {"ina219", ina219, 1, "\x27\x10", 10}, {"ina219", ina219, 2, "\x17\x66", 119.8},
-		{"ina219", ina219, 1, "\xD8\xF0", -10}, {"ina219", nil, 1, "\x7F\xFF", bad},
+		{"ina219", ina219, 1, "\xD8\xF0", -10}, {"ina219", nil, 1, "\x7F\xFF", bad}, {"ina219", map[string]string{"shunt": "0.01"}, 1, "\x7F\xFF", bad},
+		{"ina219", map[string]string{"shunt": "0.01"}, 1, "\x80\x00", bad}, {"ina226", map[string]string{"shunt": "0.01"}, 1, "\x7F\xFF", bad}, {"ina226", map[string]string{"shunt": "0.01"}, 1, "\x80\x00", bad},
 		// INA226, the worked example: shunt 20 mV, bus 9584 is 11.98 V, calibration 2560, current 10000 is 10 A, power 4792 is 119.82 W.
 		{"ina226", ina219, 0, "\x25\x70", 11.98}, {"ina226", ina219, 1, "\x27\x10", 10}, {"ina226", ina219, 2, "\x12\xB8", 119.8},
 		{"ina226", ina219, 1, "\xD8\xF0", -10}, {"ina226", ina219, 0, "\x80\x00", bad},
