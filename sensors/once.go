@@ -2,6 +2,7 @@ package sensors
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"slices"
 	"sync"
@@ -55,6 +56,9 @@ func readBus(ctx context.Context, sources []*source) {
 			now := src.clock.Now()
 			m, err := src.sense(mctx)
 			cancel()
+			if e, ok := errors.AsType[*Error](err); ok && ctx.Err() != nil && e.Hint == "" {
+				e.Hint = "the time for all readings was over before it had one: allow more, or have fewer slow parts on its bus"
+			}
 			if warming(m, err) && time.Since(start) < warmUpFor && ctx.Err() == nil {
 				again = append(again, src)
 				continue

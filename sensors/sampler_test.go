@@ -481,6 +481,28 @@ func TestReadOnceWaitsForWarmUp(t *testing.T) {
 	})
 }
 
+// TestReadOnceOutOfTime: a sensor whose turn came too late did not fail by itself, and its error says so.
+func TestReadOnceOutOfTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		slow := Source{Name: "slow", Key: "slow", Bus: "i2c-1", Quantities: []Quantity{CO2}, Open: func(context.Context) (any, error) {
+			return &part{func(ctx context.Context) ([]Measurement, error) {
+				<-ctx.Done()
+				return nil, &Error{Class: Timeout, Op: "measure", Err: ctx.Err()}
+			}}, nil
+		}}
+		var text strings.Builder
+		for limit, told := range map[time.Duration]bool{time.Second: true, time.Hour: false} {
+			text.Reset()
+			ctx, cancel := context.WithTimeout(t.Context(), limit)
+			ReadOnce(ctx, clock.Desk(clock.BootID{}), []Source{slow}, slog.New(slog.NewTextHandler(&text, nil)), func([]Reading) {})
+			cancel()
+			if strings.Contains(text.String(), "the time for all readings was over") != told {
+				t.Errorf("%v: %s", limit, &text)
+			}
+		}
+	})
+}
+
 func BenchmarkSampler(b *testing.B) {
 	s := NewSampler(clock.Desk(clock.BootID{}), func([]Reading) {}, slog.New(slog.DiscardHandler))
 	w := newWorker(s, time.Now())
