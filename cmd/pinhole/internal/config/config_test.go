@@ -317,11 +317,7 @@ func TestTwoKindsAtOnePlace(t *testing.T) {
 		if len(problems) > 0 {
 			t.Fatal(problems)
 		}
-		got := ""
-		for _, w := range c.Warnings {
-			got += w.String()
-		}
-		if got != want {
+		if got := strings.Trim(fmt.Sprint(c.Warnings), "[]"); got != want {
 			t.Errorf("%s\n got %s\nwant %s", text, got, want)
 		}
 	}
