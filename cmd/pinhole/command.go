@@ -12,7 +12,7 @@ import (
 
 	"pinhole/cmd/pinhole/internal/cli"
 	"pinhole/cmd/pinhole/internal/config"
-	"pinhole/cmd/pinhole/internal/nearest"
+	"pinhole/sensors/kind/nearest"
 )
 
 // command is one row of the table of commands.

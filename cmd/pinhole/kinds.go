@@ -9,9 +9,9 @@ import (
 	"text/tabwriter"
 
 	"pinhole/cmd/pinhole/internal/cli"
-	"pinhole/cmd/pinhole/internal/nearest"
 	"pinhole/sensors"
 	"pinhole/sensors/kind"
+	"pinhole/sensors/kind/nearest"
 )
 
 func kindsCommand() command {

@@ -15,9 +15,9 @@ import (
 	"pinhole/cmd/pinhole/internal/agent"
 	"pinhole/cmd/pinhole/internal/cli"
 	"pinhole/cmd/pinhole/internal/config"
-	"pinhole/cmd/pinhole/internal/nearest"
 	"pinhole/publisher/payload"
 	"pinhole/sensors"
+	"pinhole/sensors/kind/nearest"
 )
 
 func readCommand() command {

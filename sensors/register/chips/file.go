@@ -15,6 +15,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"pinhole/sensors/kind"
+	"pinhole/sensors/kind/nearest"
 )
 
 // Bounds of a definition's file.
@@ -164,7 +165,7 @@ func (r *reader) object(path string, n *yaml.Node, keys []kind.Key) kind.Params 
 		case name.Kind != yaml.ScalarNode:
 			r.bad(at, path, "a key must be a plain word", "")
 		case k < 0:
-			r.bad(at, path, "unknown key", "known here: "+names(keys))
+			r.bad(at, path, "unknown key", meant(name.Value, names(keys), "known here: "))
 		case before:
 			r.bad(at, path, "is here for the second time", "keep one of them")
 		default:
@@ -224,8 +225,8 @@ func (r *reader) value(path string, n *yaml.Node, k kind.Key) (x any, ok bool) {
 	}
 	if err != nil {
 		hint := k.Help
-		if len(k.Enum) > 0 && len(k.Enum) <= 12 {
-			hint = "one of " + strings.Join(k.Enum, ", ")
+		if len(k.Enum) > 0 {
+			hint = meant(text, k.Enum, "one of ")
 		}
 		r.bad(at, path, err.Error(), hint)
 		return nil, false
@@ -280,12 +281,19 @@ func bounds(k kind.Key, unit string) string {
 	return fmt.Sprintf("allowed are %v%s to %v%s", *k.Min, unit, *k.Max, unit)
 }
 
-func names(keys []kind.Key) string {
-	var all []string
+func names(keys []kind.Key) (all []string) {
 	for _, k := range keys {
 		all = append(all, k.Name)
 	}
-	return strings.Join(all, ", ")
+	return all
+}
+
+// meant says what to write instead of an unknown word: the known one that it resembles, else what there is.
+func meant(word string, known []string, others string) string {
+	if near := nearest.Of(word, known); near != "" {
+		return "did you mean " + near + "?"
+	}
+	return others + strings.Join(known, ", ")
 }
 
 func join(parent, name string) string {

@@ -7,7 +7,7 @@ import (
 
 	"go.yaml.in/yaml/v4"
 
-	"pinhole/cmd/pinhole/internal/nearest"
+	"pinhole/sensors/kind/nearest"
 )
 
 // parser collects what is wrong while the tree is read.

@@ -11,7 +11,7 @@ import (
 
 	"go.yaml.in/yaml/v4"
 
-	"pinhole/cmd/pinhole/internal/nearest"
+	"pinhole/sensors/kind/nearest"
 )
 
 // scalar returns v's text with ${NAME} replaced. ok is false for an absent value, and for one that is none (reported).

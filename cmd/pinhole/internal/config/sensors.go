@@ -7,8 +7,8 @@ import (
 
 	"go.yaml.in/yaml/v4"
 
-	"pinhole/cmd/pinhole/internal/nearest"
 	"pinhole/sensors/kind"
+	"pinhole/sensors/kind/nearest"
 )
 
 const (

@@ -9,9 +9,9 @@ import (
 
 	"go.yaml.in/yaml/v4"
 
-	"pinhole/cmd/pinhole/internal/nearest"
 	"pinhole/sensors"
 	"pinhole/sensors/kind"
+	"pinhole/sensors/kind/nearest"
 	"pinhole/sensors/signal"
 	"pinhole/sensors/sim"
 )
