@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"text/tabwriter"
+	"time"
 
 	"golang.org/x/term"
 
@@ -60,7 +61,7 @@ func read(ctx context.Context, e *env, from *source, names []string, asJSON, wat
 		return e.fail(err)
 	}
 	log, _ := e.logger(config.Log{Level: c.Log.Level, Format: c.Log.Format})
-	show := &table{e: e, last: map[string]*row{}, json: asJSON, live: watch}
+	show := &table{e: e, last: map[string]*row{}, heard: map[string]bool{}, json: asJSON, live: watch}
 	bctx, stop := context.WithCancel(ctx)
 	defer stop()
 	var wg sync.WaitGroup
@@ -70,7 +71,11 @@ func read(ctx context.Context, e *env, from *source, names []string, asJSON, wat
 		s.Set(sources)
 		s.Run(ctx)
 	} else {
+		patience := time.AfterFunc(3*time.Second, func() {
+			log.Info("still reading; a part that must warm up is given 40 s", "sensors", strings.Join(show.missing(sources), ", "))
+		})
 		sensors.ReadOnce(ctx, board.Clock, sources, log, show.add)
+		patience.Stop()
 		show.print()
 	}
 	stop()
@@ -111,7 +116,8 @@ type table struct {
 	mu     sync.Mutex
 	order  []*row
 	last   map[string]*row
-	lines  int // on the terminal
+	heard  map[string]bool // sensors
+	lines  int             // on the terminal
 	failed bool
 	buf    []byte
 }
@@ -130,6 +136,8 @@ func (t *table) add(list []sensors.Reading) {
 	for i := range list {
 		r := &list[i]
 		t.failed = t.failed || r.Err != ""
+		name, _, _ := strings.Cut(r.Sensor, ".")
+		t.heard[name], t.heard[r.Sensor] = true, true // a sensor with channels reports as NAME.CHANNEL
 		if t.json {
 			t.buf = append(payload.AppendSensorReading(t.buf[:0], r), '\n')
 			t.e.stdout.Write(t.buf)
@@ -151,6 +159,18 @@ func (t *table) add(list []sensors.Reading) {
 	if t.live && !t.json {
 		t.draw()
 	}
+}
+
+// missing names the sensors that have said nothing yet.
+func (t *table) missing(list []sensors.Source) (names []string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, s := range list {
+		if !t.heard[s.Name] {
+			names = append(names, s.Name)
+		}
+	}
+	return names
 }
 
 // draw prints the table over its earlier self on a terminal, below it elsewhere.
