@@ -55,6 +55,8 @@ var faults = []struct {
 	{name: "port refused", stage: func(b *bench) { b.ports["443"] = "" }, culprit: "tcp", note: "refused"},
 	{name: "port refused, another open", stage: func(b *bench) { b.ports["8883"], b.ports["443"] = b.ports["443"], "" }, culprit: "tcp",
 		note: "it is this port that is blocked"},
+	{name: "port refused, of a further way too", stage: func(b *bench) { b.ports["443"], b.yaml["more"] = "", "  routes: [\"mqtts://"+awsHost+":8883\"]\n" },
+		culprit: "tcp", note: "further way"},
 	{name: "reset after connect", stage: func(b *bench) { b.fault("tls-reset") }, culprit: "tls", note: "TLS as such"},
 	{name: "closed after connect", stage: func(b *bench) { b.ports["443"] = serve(b.t, func(c net.Conn) { c.Read(make([]byte, 1)) }) }, culprit: "tls", note: "TLS as such"},
 	{name: "IPv6 black hole", stage: func(b *bench) {
@@ -429,6 +431,11 @@ func quiet(t *testing.T, r Result) {
 // sound checks what holds for every result.
 func sound(t *testing.T, r Result) {
 	t.Helper()
+	for line := range strings.Lines(r.Report) {
+		if works, is := strings.CutPrefix(strings.TrimSpace(line), "Works: "); is && slices.Contains(strings.Split(works, ", "), string(r.Culprit)) {
+			t.Errorf("the culprit works:\n%s", r.Report)
+		}
+	}
 	first := route.Stage("")
 	for _, c := range r.Checks {
 		if c.Verdict == Fail && first == "" {

@@ -29,7 +29,7 @@ func (d *doctor) report(culprit *Check) string {
 	}
 	var passed []string
 	for _, c := range d.checks {
-		if c.Stage == route.StageProxy && d.proxy == "" { // one that is not used does not work either
+		if d.failed[c.Stage] || c.Stage == route.StageProxy && d.proxy == "" { // with further ways a stage has several lines
 			continue
 		}
 		if isNetwork(c.Stage) && (c.Verdict == OK || c.Verdict == Warn) && c.Stage != route.StageClock && !slices.Contains(passed, string(c.Stage)) {
