@@ -44,6 +44,12 @@ var groups = [...]string{groupRun, groupSetUp, groupLook, groupAbout}
 // flags is a command's set of flags.
 type flags struct{ *flag.FlagSet }
 
+// given reports whether a flag stood on the command line.
+func (f *flags) given(name string) (yes bool) {
+	f.Visit(func(fl *flag.Flag) { yes = yes || fl.Name == name })
+	return yes
+}
+
 // defaultConfig is where the configuration is unless -c says otherwise.
 const defaultConfig = "/etc/pinhole/pinhole.yaml"
 

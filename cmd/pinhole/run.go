@@ -28,6 +28,12 @@ func runCommand() command {
 			once := f.Bool("once", false, "read every sensor once, deliver, end")
 			timeout := f.Duration("timeout", time.Minute, "how long --once may take")
 			return func(ctx context.Context, e *env, _ []string) cli.Code {
+				switch {
+				case f.given("timeout") && !*once:
+					return e.usage("run", "--timeout belongs to --once")
+				case *timeout <= 0:
+					return e.usage("run", "--timeout must be above zero")
+				}
 				c, code := e.mustLoad(from)
 				if c == nil {
 					return code
@@ -55,9 +61,6 @@ func (e *env) logger(c config.Log) (*slog.Logger, *slog.LevelVar) {
 }
 
 func (e *env) runOnce(ctx context.Context, o agent.Options, timeout time.Duration) cli.Code {
-	if timeout <= 0 {
-		return e.usage("run", "--timeout must be above zero")
-	}
 	a, err := agent.New(o)
 	if err == nil {
 		err = a.Once(ctx, timeout)
