@@ -19,9 +19,8 @@ const watchOnceFor = 2 * time.Second
 const warmUpFor = 40 * time.Second
 
 // ReadOnce measures every sensor once, buses side by side, and closes it again. Of the filters only those that look at one
-// value apply: calibrate and range. A watcher is watched until its first event; a part that must warm up is given
-// 40 s. emit is called from several goroutines, never at
-// the same time.
+// value apply: calibrate and range. A watcher is watched until its first event; a part that must warm up is given warmUpFor. emit is
+// called from several goroutines, never at the same time.
 func ReadOnce(ctx context.Context, c *clock.Clock, list []Source, log *slog.Logger, emit func([]Reading)) {
 	var lock sync.Mutex
 	s := NewSampler(c, func(r []Reading) {

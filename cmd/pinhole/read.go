@@ -72,7 +72,7 @@ func read(ctx context.Context, e *env, from *source, names []string, asJSON, wat
 		s.Run(ctx)
 	} else {
 		patience := time.AfterFunc(3*time.Second, func() {
-			log.Info("still reading; a part that must warm up is given 40 s", "sensors", strings.Join(show.missing(sources), ", "))
+			log.Info("still reading, as some parts must warm up first", "sensors", strings.Join(show.missing(sources), ", "))
 		})
 		sensors.ReadOnce(ctx, board.Clock, sources, log, show.add)
 		patience.Stop()
