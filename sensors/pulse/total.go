@@ -127,7 +127,7 @@ func (t *total) adopt(k kept) (next kept, same bool) {
 	return k, sameInitial && was.Scale == k.Scale
 }
 
-// unsaved reports whether the total after n more pulses is on disk.
+// unsaved reports whether the total after n more pulses is yet to be written.
 func (t *total) unsaved(n uint64) bool {
 	return t.keep && (!t.fresh || t.onDisk != t.kept.Pulses+n && !t.kept.Unknown)
 }
